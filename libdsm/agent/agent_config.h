@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the launcher tells an agent (docs/interfaces.md, section 3), as plain values.
+#pragma once
+#include <array>
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "libdsm/base/ids.h"
+#include "libdsm/coherence/cache_config.h"
+#include "libdsm/runtime/abi.h"
+#include "libdsm/transport/transport.h"
+
+namespace dsm::agent {
+
+inline constexpr size_t kSecretBytes = 32;
+
+enum class PollMode : uint8_t {
+  kAuto,    // spin shortly while a transaction is in flight, if this host has the CPUs for it
+  kAlways,  // never block
+  kNever,   // always block
+};
+
+struct Configure {
+  std::string job;
+  NodeId node;
+  unsigned nodes = 1;
+  std::array<std::byte, kSecretBytes> secret{};
+  std::string runtime;  // path of dsm-runtime
+  std::string bind;     // numeric address
+  abi::Placement place = abi::kPlaceRoundRobin;
+  uint32_t place_node = 0;
+  coherence::LeaseConfig lease;
+  PollMode poll = PollMode::kAuto;
+  uint32_t hold_us = 20;
+  uint32_t heartbeat_ms = 500;
+  bool verbose = false;
+  int app_fd = -1;  // origin: our end of the socketpair to the application's runtime
+  Mutation mutation = Mutation::kNone;  // seeded protocol bug, for the tests' own proof
+
+  bool is_origin() const { return node == kOrigin; }
+};
+
+struct Peer {
+  NodeId node;
+  transport::Endpoint at;
+};
+struct Peers {
+  std::vector<Peer> peers;  // every node, this one included
+  std::vector<unsigned> cpus;
+  int app_pid = 0;
+};
+
+struct StatsQuery {
+  uint64_t id = 0;
+};
+struct Shutdown {};
+
+using Command = std::variant<Configure, Peers, StatsQuery, Shutdown>;
+
+}  // namespace dsm::agent

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+// NodeAgent: one node of a job. It owns the event loop and wires the parts together: protocol engine, transport, runtime
+// (application or vessel), launcher. One thread does everything, so that it alone owns the state of every page.
+//
+// Life: configured -> listening -> peers known -> mesh complete and runtime there (ready) -> shut down. Whatever goes
+// wrong is told to the launcher, which decides; an agent whose launcher is gone ends by itself.
+//
+// Invariants
+//  1. The vessel never outlives the agent (PR_SET_PDEATHSIG, and it is killed at the end).
+//  2. Callbacks of the transport change state; they never wait.
+//  3. A peer is lost at most once, and nothing is sent to it afterwards.
+#pragma once
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "libdsm/agent/blocked_threads.h"
+#include "libdsm/agent/engine.h"
+#include "libdsm/agent/launcher_port.h"
+#include "libdsm/agent/peer_frame.h"
+#include "libdsm/agent/peer_watch.h"
+#include "libdsm/agent/poll_policy.h"
+#include "libdsm/agent/runtime_service.h"
+#include "libdsm/os/process.h"
+#include "libdsm/transport/hmac_authenticator.h"
+
+namespace dsm::agent {
+
+class NodeAgent final : private transport::Receiver, private EngineHost, private RuntimeServiceHost {
+ public:
+  NodeAgent(Configure config, LauncherPort& launcher, Log& log);
+  ~NodeAgent() override;
+
+  // Listens, starts the vessel (worker) or takes the application's socket (origin), and says "listening".
+  Status start();
+  // Handles the commands that came together with the configuration, and all others until shutdown; the exit status.
+  int run(std::span<const Command> early);
+
+ private:
+  // transport::Receiver
+  void on_peer_up(NodeId peer) override;
+  void on_peer_down(NodeId peer, const Error& why) override;
+  Status on_message(NodeId source, transport::Bytes header) override;
+  Status place_payload(NodeId source, transport::Bytes header, uint64_t size, transport::Places& places) override;
+  Status on_data(NodeId source, transport::Bytes header, const transport::Payload& payload) override;
+  void on_payload_sent(uint64_t token) override;
+  void on_channel(NodeId source, transport::Bytes greeting, os::Fd stream) override;
+  void on_channel_opened(uint64_t token, Result<os::Fd> stream) override;
+  void on_stranger(const Error& why) override;
+
+  // EngineHost
+  void send_to_peer(NodeId dst, const wire::Message& message, std::span<const transport::Bytes> payload,
+                    BufferId buffer) override;
+  void raise_fault(ThreadId thread, uint64_t address, wire::RefuseReason reason) override;
+  void range_finished(RangeId id) override;
+  void protocol_violated(NodeId peer, const char* what) override;
+  void drain_runtime() override;
+
+  // RuntimeServiceHost
+  void runtime_attached(int pid) override;
+  void runtime_ready() override;
+  void runtime_violated(const std::string& what) override;
+  void open_channel(NodeId node, uint32_t serial) override;
+  abi::ReplyStats runtime_stats() override;
+
+  bool is_origin() const { return config_.is_origin(); }
+  bool mesh_complete() const { return mesh_ && watch_.count_up() + 1 == config_.nodes; }
+  abi::Welcome make_welcome() const;
+  Status start_vessel();
+  void adopt_runtime(os::Fd socket);
+
+  bool turn(TimeNs now);
+  bool take_faults();
+  bool take_runtime();
+  void check_time(TimeNs now);
+  void wait(TimeNs now);
+
+  void on_launcher_input();
+  void handle_all(std::span<const Command> commands);
+  void handle(const Configure&);
+  void handle(const Peers&);
+  void handle(const StatsQuery&);
+  void handle(const Shutdown&);
+  void on_vessel_end();
+  void send_to_all(FrameKind kind);
+  void lose_peer(NodeId peer, const std::string& why);
+  void advance_readiness();
+  void fail(const std::string& what);
+  void stop(int status);
+
+  const Configure config_;
+  LauncherPort& launcher_;
+  Log& log_;
+  const os::KernelFeatures kernel_;
+  transport::HmacAuthenticator authenticator_;
+  std::unique_ptr<transport::Transport> transport_;
+  Engine engine_;
+  RuntimeService runtime_;
+  PeerWatch watch_;
+  PollPolicy policy_;
+  BlockedThreads blocked_;
+  os::Child vessel_;
+
+  std::optional<Peers> mesh_;
+  bool said_ready_ = false, vessel_ready_ = false;
+  std::vector<bool> lost_, left_;  // by node; left: said goodbye
+  std::vector<NodeId> violators_;  // closed after the event that showed it
+
+  bool faults_waiting_ = false, runtime_waiting_ = false;  // set by the wait, cleared by reading until nothing is left
+  std::optional<transport::WatchId> fault_watch_, runtime_watch_;
+  std::optional<int> exit_status_;
+};
+
+}  // namespace dsm::agent

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "libdsm/agent/origin_space.h"
+
+#include <algorithm>
+#include <cerrno>
+
+#include "libdsm/base/check.h"
+
+namespace dsm::agent {
+namespace {
+
+using memory::MappedRange;
+using memory::RangeKind;
+
+constexpr uint64_t kBlockBytes = kPagesPerBlock * kPageBytes;
+
+BlockNo block_at(uint64_t address) { return page_of(address).block(); }
+
+void describe_piece(const MappedRange& range, uint64_t start, uint64_t end, wire::BlockInfo& info) {
+  for (uint64_t at = start; at < end; at += kPageBytes) {
+    unsigned index = page_of(at).index();
+    info.mapped.set(index);
+    if (range.kind == RangeKind::kPinned) {
+      info.pinned.set(index);
+      continue;
+    }
+    if (range.kind == RangeKind::kFileRead) {
+      bool in_file = at - range.start < range.file_bytes;
+      if (in_file) info.present.set(index);
+      else info.beyond_file.set(index);
+      if (in_file && range.readable()) info.readable.set(index);
+      continue;
+    }
+    if (range.readable()) info.readable.set(index);
+    if (range.writable()) info.writable.set(index);
+  }
+}
+
+}  // namespace
+
+int OriginSpace::track_range(uint64_t start, uint64_t end, fault::FaultSource& source) const {
+  // Runs of blocks of one sort are registered together, so that the kernel's mapping is cut as rarely as possible.
+  for (uint64_t at = start; at < end;) {
+    auto next = open_.lower_bound(block_at(at));
+    bool open = next != open_.end() && *next == block_at(at);
+    uint64_t stop = end;
+    if (open) {
+      for (stop = at; next != open_.end() && *next == block_at(stop) && stop < end; ++next)
+        stop = first_page(*next).address() + kBlockBytes;
+    } else if (next != open_.end()) {
+      stop = first_page(*next).address();
+    }
+    stop = std::min(stop, end);
+    int error = source.track(at, stop - at, open ? fault::Tracking::kTracked : fault::Tracking::kNative);
+    if (error != 0) return error;
+    at = stop;
+  }
+  return 0;
+}
+
+int OriginSpace::add(MappedRange range, fault::FaultSource& source) {
+  uint64_t start = range.start, end = range.end;
+  bool registered = range.kind == RangeKind::kPrivate;
+  map_.add(std::move(range));
+  return registered ? track_range(start, end, source) : 0;
+}
+
+// The program may have unmapped or replaced a part whose removal is not reported yet; the rest must be tracked all the same.
+// The kernel refuses such a range as a whole.
+int OriginSpace::track_remainder(uint64_t start, uint64_t end, fault::FaultSource& source) {
+  int error = source.track(start, end - start, fault::Tracking::kTracked);
+  if (error != -EINVAL && error != -ENOMEM) return error;
+  if (end - start == kPageBytes) return 0;
+  uint64_t middle = start + (end - start) / kPageBytes / 2 * kPageBytes;
+  error = track_remainder(start, middle, source);
+  return error != 0 ? error : track_remainder(middle, end, source);
+}
+
+OriginSpace::Change OriginSpace::protect(uint64_t start, uint64_t length, uint32_t protection) {
+  Change change = Change::kNothingLost;
+  map_.for_each(start, length, [&](const MappedRange& range, uint64_t, uint64_t) {
+    if (range.kind == RangeKind::kPinned) return;
+    if (range.readable() && protection == 0) change = Change::kAllLost;
+    else if (range.writable() && !(protection & memory::kWrite)) change = std::max(change, Change::kWriteLost);
+  });
+  map_.protect(start, length, protection);
+  return change;
+}
+
+int OriginSpace::open(BlockNo block, fault::FaultSource& source) {
+  if (!open_.insert(block).second) return 0;
+  int error = 0;
+  map_.for_each(first_page(block).address(), kBlockBytes, [&](const MappedRange& range, uint64_t start, uint64_t end) {
+    if (range.kind != RangeKind::kPrivate || error != 0) return;
+    error = track_remainder(start, end, source);
+  });
+  return error;
+}
+
+bool OriginSpace::any_open(uint64_t start, uint64_t length) const {
+  auto it = open_.lower_bound(block_at(start));
+  return it != open_.end() && first_page(*it).address() < start + length;
+}
+
+wire::BlockInfo OriginSpace::describe(BlockNo block, const memory::PageStore& pages) const {
+  wire::BlockInfo info{};
+  info.block = block;
+  // Failing to list would call present pages absent, and they would be lost.
+  DSM_CHECK(pages.presence(block, &info.present) == 0);
+  map_.for_each(first_page(block).address(), kBlockBytes,
+                [&](const MappedRange& range, uint64_t start, uint64_t end) { describe_piece(range, start, end, info); });
+  return info;
+}
+
+}  // namespace dsm::agent

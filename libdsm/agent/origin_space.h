@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+// OriginSpace: the origin's view of the program's address space: the address map, which blocks are open (tracked) and
+// which still native, and what a directory shard may know of a block. Owner-thread only.
+//
+// Invariants
+//  1. A kPrivate range in an open block is registered kTracked, in any other block kNative, before its MapAdd is answered.
+//  2. A block that was opened stays open: others may hold parts of it at any later time.
+//  3. kFileRead and kPinned ranges are never registered: the kernel serves their faults.
+#pragma once
+#include <algorithm>
+#include <set>
+
+#include "libdsm/base/ids.h"
+#include "libdsm/base/result.h"
+#include "libdsm/fault/fault_source.h"
+#include "libdsm/memory/address_map.h"
+#include "libdsm/memory/page_store.h"
+#include "libdsm/wire/messages.h"
+
+namespace dsm::agent {
+
+class OriginSpace {
+ public:
+  const memory::AddressMap& map() const { return map_; }
+
+  // 0 or -errno.
+  int add(memory::MappedRange range, fault::FaultSource& source);
+  void remove(uint64_t start, uint64_t length) { map_.remove(start, length); }
+  enum class Change : uint8_t { kNothingLost, kWriteLost, kAllLost };
+  // Says what rights any part of the range has lost.
+  Change protect(uint64_t start, uint64_t length, uint32_t protection);
+  // execve: all ranges go. Open blocks stay open.
+  void clear() { map_.clear(); }
+
+  // Re-registers the block so that holes in it are events from now on. 0 or -errno.
+  int open(BlockNo block, fault::FaultSource& source);
+  bool is_open(BlockNo block) const { return open_.contains(block); }
+  bool any_open(uint64_t start, uint64_t length) const;
+  wire::BlockInfo describe(BlockNo block, const memory::PageStore& pages) const;
+
+  // Calls f(first, count, registered) for each piece of the run; `registered` means that the fault source serves it.
+  template <class F>
+  void for_each_piece(PageNo first, uint64_t count, F&& f) const;
+
+ private:
+  static int track_remainder(uint64_t start, uint64_t end, fault::FaultSource& source);
+  int track_range(uint64_t start, uint64_t end, fault::FaultSource& source) const;
+
+  memory::AddressMap map_;
+  std::set<BlockNo> open_;
+};
+
+template <class F>
+void OriginSpace::for_each_piece(PageNo first, uint64_t count, F&& f) const {
+  using memory::RangeKind;
+  while (count > 0) {
+    const memory::MappedRange* range = map_.find(first.address());
+    uint64_t piece = range ? std::min<uint64_t>(count, (range->end - first.address()) / kPageBytes) : 1;
+    f(first, piece, range != nullptr && range->kind == RangeKind::kPrivate);
+    first = first + piece;
+    count -= piece;
+  }
+}
+
+}  // namespace dsm::agent

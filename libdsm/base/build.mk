@@ -1,0 +1,1 @@
+$(eval $(call library,dsm_base,$(wildcard libdsm/base/*.cc)))

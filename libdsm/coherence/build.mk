@@ -1,0 +1,1 @@
+$(eval $(call library,dsm_coherence,$(wildcard libdsm/coherence/*.cc)))

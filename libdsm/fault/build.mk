@@ -1,0 +1,1 @@
+$(eval $(call library,dsm_fault,$(wildcard libdsm/fault/*.cc)))

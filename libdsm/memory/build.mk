@@ -1,0 +1,1 @@
+$(eval $(call library,dsm_memory,$(wildcard libdsm/memory/*.cc)))

@@ -1,0 +1,1 @@
+$(eval $(call library,dsm_os,$(wildcard libdsm/os/*.cc)))

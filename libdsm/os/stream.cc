@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "libdsm/os/stream.h"
+
+#include <cerrno>
+#include <poll.h>
+#include <unistd.h>
+
+namespace dsm::os {
+
+int read_some(int fd, std::span<std::byte> into) {
+  for (;;) {
+    ssize_t n = ::read(fd, into.data(), into.size());
+    if (n >= 0) return static_cast<int>(n);
+    if (errno != EINTR) return -errno;
+  }
+}
+
+int write_all(int fd, std::span<const std::byte> from) {
+  while (!from.empty()) {
+    ssize_t n = ::write(fd, from.data(), from.size());
+    if (n >= 0) {
+      from = from.subspan(static_cast<size_t>(n));
+    } else if (errno == EAGAIN) {
+      pollfd wait{fd, POLLOUT, 0};
+      ::poll(&wait, 1, -1);
+    } else if (errno != EINTR) {
+      return -errno;
+    }
+  }
+  return 0;
+}
+
+}  // namespace dsm::os

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+// Bytes through pipes and stream sockets.
+#pragma once
+#include <cstddef>
+#include <span>
+
+namespace dsm::os {
+
+// Bytes read, 0 at the end, -errno. EINTR is repeated.
+int read_some(int fd, std::span<std::byte> into);
+// All of it, waiting where the descriptor is non-blocking. 0 or -errno. The process must ignore SIGPIPE.
+int write_all(int fd, std::span<const std::byte> from);
+
+}  // namespace dsm::os

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+// The whole contract between a runtime (the freestanding half inside the application and every vessel) and its
+// node agent. Freestanding-clean: constants and plain structs only. Little-endian x86-64, one job, one build:
+// both ends come from the same installation, and kVersion is compared at Hello.
+//
+// Control socket: AF_UNIX SOCK_SEQPACKET, one Packet a datagram, descriptors by SCM_RIGHTS.
+//  - Application: the runtime sends a request and reads exactly one Reply (serialised by a lock in the runtime).
+//  - Vessel: Hello/Welcome/Ready, then the agent sends NewChannel packets and nothing is answered.
+// A closed socket means that the agent is gone: the process exits at once (exit status kExitOurs).
+#pragma once
+#include <stdint.h>
+
+namespace dsm::abi {
+
+inline constexpr uint32_t kVersion = 1;
+
+// ---- Address space -------------------------------------------------------------------------------------------
+// The program's memory is one sparse memfd, file offset = virtual address, mapped MAP_SHARED everywhere.
+inline constexpr uint64_t kPageSize = 4096;
+inline constexpr uint64_t kBlockSize = 2u << 20;
+inline constexpr uint64_t kUserBegin = 0x10000;                 // the lowest address a vessel maps
+inline constexpr uint64_t kUserEnd = 0x7ffffffff000;            // also the memfd's size
+inline constexpr uint64_t kRuntimeBegin = 0x600000000000;       // never program memory: the runtime's text, data,
+inline constexpr uint64_t kRuntimeEnd = 0x610000000000;         //   stacks, and [vvar,vdso] moved to kVdsoBase
+inline constexpr uint64_t kVdsoBase = 0x60fff0000000;           // same in every process of a job
+
+// ---- Signals that the runtime reserves -------------------------------------------------------------------------
+inline constexpr int kSignalRefusal = 61;   // agent -> faulting thread: si_errno = Refusal, si_value = address
+inline constexpr int kSignalKick = 62;      // vessel control thread -> vessel thread: look at your mailbox
+inline constexpr int kSignalStop = 63;      // stop the world, move a thread
+
+// Why an access was refused. The faulting instruction gets the real signal, except kPinned: the thread moves to
+// the origin and goes on there.
+enum class Refusal : int32_t { kUnmapped = 1, kProtection = 2, kBeyondFile = 3, kPinned = 4 };
+
+inline constexpr int kExitOurs = 125;
+
+// ---- Control packets -------------------------------------------------------------------------------------------
+enum class Op : uint32_t {
+  // runtime -> agent
+  kHello = 1,        // + fds: userfaultfd, memfd, thread board memfd
+  kMapAdd = 2,       // + fd of the file for kFileRead (and, optional, for naming a file-backed private range)
+  kMapProtect = 3,   // protection change inside existing ranges
+  kMapRemove = 4,    // forget and drop; the kernel mapping is already gone
+  kMapDrop = 5,      // MADV_DONTNEED: content to zero, range stays
+  kOpenChannel = 6,  // reply + fd: a stream socket to the vessel of `node`
+  kFreeze = 7,       // fork: bring the newest bytes of the range to the origin, nobody writes elsewhere until kThaw
+  kThaw = 8,
+  kReady = 9,        // vessel: flat memory is mapped, channels may come
+  kStats = 10,       // dsm.h statistics of this job; answered by ReplyStats
+  kExecBegin = 11,   // execve in the job's process: forget every range; a new kHello follows on the same socket
+  // agent -> runtime
+  kWelcome = 64,
+  kReply = 65,
+  kReplyStats = 66,
+  kNewChannel = 67,  // + fd; the first one of a vessel is its control channel
+};
+
+enum class MapKind : uint32_t {
+  kPrivate = 1,   // lives in the memfd: anonymous, brk, stacks, private file mappings that were read in
+  kFileRead = 2,  // private file mapping without PROT_WRITE: native at the origin, content for others comes from the file
+  kPinned = 3,    // never leaves the origin: shared file mappings, devices, SysV
+};
+
+inline constexpr uint32_t kProtRead = 1, kProtWrite = 2, kProtExec = 4;   // as PROT_*
+
+struct Hello {
+  uint32_t version;
+  int32_t pid;             // of this process
+  uint64_t vdso_bytes;     // vvar + vdso, for comparing nodes
+};
+// The agent registers [start,start+length) with the userfaultfd before it answers: MINOR|WP while the blocks are
+// native, MISSING|MINOR|WP where they are open. The runtime maps with PROT_NONE first and sets the real protection
+// after the reply, so that nothing is touched unregistered. kFileRead and kPinned are not registered.
+struct MapAdd {
+  uint64_t start, length;
+  uint32_t prot;
+  MapKind kind;
+  uint64_t file_offset;    // kFileRead: of `start`
+  uint64_t file_bytes;     // kFileRead: bytes of the file behind the range; beyond its last page is kBeyondFile
+};
+struct MapProtect {        // downgrades: answered when no other node can still use the old rights; content is kept
+  uint64_t start, length;
+  uint32_t prot;
+  uint32_t pad;
+};
+struct MapRange {          // kMapRemove, kMapDrop, kFreeze, kThaw
+  uint64_t start, length;
+};
+struct OpenChannel {
+  uint32_t node;
+  uint32_t pad;
+};
+struct Welcome {
+  uint32_t version;
+  uint32_t node, nodes;          // this node and how many there are
+  uint32_t total_cpus;           // what the program is told: the sum over nodes
+  int32_t app_pid;               // the program's pid, as every node must report it
+  uint32_t spin_us;              // how long a channel's end may poll before it blocks; 0: never
+  uint32_t place;                // Placement
+  uint32_t place_node;           // for kPlaceNode
+  uint32_t verbose;
+  uint32_t cpus_of_node[1];      // of this node
+};
+enum Placement : uint32_t { kPlaceRoundRobin = 0, kPlaceFill = 1, kPlaceLocal = 2, kPlaceNode = 3 };
+struct Reply {
+  int64_t status;                // 0 or -errno
+};
+struct ReplyStats {
+  int64_t status;
+  uint64_t read_faults, write_faults, pages_in, pages_out, bytes_in, bytes_out;
+};
+
+struct Packet {
+  Op op;
+  uint32_t serial;               // echoed in the reply
+  union {
+    Hello hello;
+    MapAdd map_add;
+    MapProtect map_protect;
+    MapRange range;
+    OpenChannel open_channel;
+    Welcome welcome;
+    Reply reply;
+    ReplyStats stats;
+    uint8_t bytes[120];
+  };
+};
+static_assert(sizeof(Packet) == 128);
+
+// ---- Thread board ----------------------------------------------------------------------------------------------
+// One memfd per process, mapped shared by runtime (writer) and agent (reader). Every field is written by the
+// thread that owns the slot, relaxed except where noted; the agent reads only.
+inline constexpr uint32_t kBoardSlots = 8192;
+inline constexpr uint32_t kEndedSlots = 8192;   // the last threads that ended here, for the report
+
+enum class ThreadState : uint32_t {
+  kFree = 0,
+  kRunning = 1,    // user code (or about to be)
+  kBlocked = 2,    // inside a system call that may block; uses no page until it is kRunning again (release store)
+  kShadow = 3,     // origin only: the thread runs elsewhere, on `node`
+};
+
+struct ThreadSlot {
+  uint32_t tid;              // the program's tid
+  uint32_t kernel_tid;       // of the thread in this process
+  ThreadState state;
+  uint32_t node;             // where it runs
+  uint32_t migrations;
+  uint32_t visited_nodes;    // bit n: ran on node n (n < 32)
+  uint64_t local_calls, delegated_calls;
+  uint64_t cpu_ns;           // consumed here so far; written at exit and at every blocking call
+  uint64_t reserved[2];
+};
+static_assert(sizeof(ThreadSlot) == 64);
+
+struct Board {
+  uint32_t version;
+  uint32_t high_water;       // slots in use are below this; only grows
+  uint32_t threads_ever;     // threads created in the program's life
+  uint32_t remote_threads_ever;
+  uint32_t remote_by_node[256];
+  uint32_t ended_ever;       // ended[ended_ever % kEndedSlots] is written next
+  uint32_t pad[11];
+  ThreadSlot slot[kBoardSlots];
+  ThreadSlot ended[kEndedSlots];   // state kFree; the rest as it was at the end
+};
+
+}  // namespace dsm::abi

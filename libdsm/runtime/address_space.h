@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+// The program's address space at the origin: the map of its ranges and the operations behind mmap and its relatives.
+// Every operation keeps three parties in step: the kernel's mappings, the agent's map, and the content that other nodes
+// hold. Order of steps (abi.h): a new range is mapped PROT_NONE, made known to the agent, which registers it, and only
+// then accessible; an old one is unmapped first and then forgotten and dropped by the agent.
+//
+// Context: handler at the origin (dispatch.h). The public operations take the memory lock; their arguments are the program's,
+// unchecked, and they return what the system call returns. Files: address_space.cc (map, unmap, brk), address_protect.cc,
+// address_remap.cc, address_advise.cc, address_segment.cc (SysV).
+#pragma once
+#include "libdsm/runtime/lock.h"
+#include "libdsm/runtime/program_map.h"
+
+namespace dsm::runtime {
+
+class AddressSpace {
+ public:
+  // Empty but for the runtime's own range. `top`: end of the highest mapping whose place we choose.
+  void initialise(Arena& arena, uint64_t top);
+  void set_top(uint64_t top) { top_ = top; }
+  void set_break(uint64_t start) { break_start_ = break_now_ = start; }
+
+  int64_t map(uint64_t address, uint64_t length, uint64_t prot, uint64_t flags, int64_t fd, uint64_t offset);
+  int64_t unmap(uint64_t address, uint64_t length);
+  int64_t protect(uint64_t address, uint64_t length, uint64_t prot);
+  int64_t remap(uint64_t old_address, uint64_t old_length, uint64_t new_length, uint64_t flags, uint64_t new_address);
+  int64_t advise(uint64_t address, uint64_t length, int64_t advice);
+  int64_t set_break_to(uint64_t address);
+  int64_t attach_segment(int64_t id, uint64_t address, uint64_t flags);   // shmat
+  int64_t detach_segment(uint64_t address);                              // shmdt
+  // 0, or -ENOMEM when [address, address + length) is not mapped throughout.
+  int64_t check_mapped(uint64_t address, uint64_t length);
+  // A free place for `length` bytes, for the program loader: nothing is mapped yet.
+  uint64_t find_room(uint64_t length, uint64_t align);
+
+  // For fork and checkpoints: hold lock() meanwhile.
+  const ProgramMap& ranges() const { return map_; }
+  Lock& lock() { return lock_; }
+
+ private:
+  // What map() has found out about its arguments.
+  struct NewMapping {
+    uint64_t start, end;
+    uint32_t prot;
+    uint64_t flags;
+    int64_t fd;
+    uint64_t offset;
+  };
+  // All of these: memory lock held.
+  int64_t choose(uint64_t hint, uint64_t length, uint64_t flags) const;
+  int64_t check_file(const NewMapping& mapping, bool* is_anonymous, bool* is_native) const;
+  int64_t clear(uint64_t start, uint64_t end);
+  int64_t add_private(const NewMapping& mapping, uint32_t range_flags, FileReference* file);
+  int64_t add_file_read(const NewMapping& mapping, FileReference* file);
+  int64_t add_pinned(const NewMapping& mapping);
+  int64_t note(const Range& range);
+  int64_t make_writable(const Range& range, uint64_t start, uint64_t end, uint32_t prot);
+  int64_t protect_piece(const Range& range, uint64_t start, uint64_t end, uint32_t prot);
+  int64_t grow_in_place(const Range& range, uint64_t old_end, uint64_t new_end);
+  int64_t move_private(const Range& range, uint64_t old_start, uint64_t old_length, uint64_t new_start, uint64_t new_length,
+                       bool keep_old);
+  int64_t move_native(const Range& range, uint64_t old_start, uint64_t old_length, uint64_t new_start,
+                      uint64_t new_length);
+  int64_t discard(const Range& range, uint64_t start, uint64_t end, int64_t advice);
+
+  Lock lock_;
+  ProgramMap map_;
+  FileReferences files_;
+  uint64_t top_ = 0;
+  uint64_t break_start_ = 0, break_now_ = 0;
+};
+
+// Reads the file's bytes into accessible memory; beyond the end of the file the memory is left as it is.
+void fill_from_file(uint64_t start, uint64_t end, const FileReference& file, uint64_t offset);
+// madvise that changes nothing here, so a vessel need not ask.
+bool is_advice_without_effect(int64_t advice);
+// How many of `length` bytes at `offset` the file has now.
+uint64_t file_bytes_behind(const FileReference& file, uint64_t offset, uint64_t length);
+// The kernel's mapping of registered program memory, inaccessible at first.
+int64_t map_memory_file(uint64_t start, uint64_t end);
+int64_t native_protect(uint64_t start, uint64_t end, uint32_t prot);
+
+}  // namespace dsm::runtime

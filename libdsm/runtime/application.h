@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+// The first role: the process of the program, at the origin.
+#pragma once
+#include <stdint.h>
+
+namespace dsm::runtime {
+
+struct ApplicationStart {
+  const uint64_t* stack;   // as the kernel left it: argc, argv, envp, auxiliary vector
+  int control_fd;
+  bool again;              // after an execve of the program
+};
+
+// Loads the program and enters it. Exits with 127 when it is missing and 126 when it cannot be executed.
+[[noreturn]] void application_main(const ApplicationStart& start);
+
+}  // namespace dsm::runtime

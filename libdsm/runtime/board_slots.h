@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+// Entries of the thread board (abi.h). Relaxed stores by the thread that owns the slot, but for the counters of the whole
+// process, which are added to atomically. Any context.
+#pragma once
+#include "libdsm/runtime/atomics.h"
+#include "libdsm/runtime/thread.h"
+
+namespace dsm::runtime::board {
+
+// A thread of the program begins (or goes on) on `node`; `state` as it is in this process.
+void enter(Thread& thread, abi::ThreadState state, uint32_t node);
+// It has left this process or ended: the slot keeps its numbers until it is used again.
+void leave(Thread& thread);
+// The program has created a thread, on `node`.
+void count_creation(uint32_t node);
+void count_migration(Thread& thread, uint32_t to_node);
+
+inline void set_state(Thread& thread, abi::ThreadState state) {
+  if (thread.board != nullptr) store_release(thread.board->state, state);
+}
+
+// CPU time of the calling kernel thread.
+uint64_t kernel_thread_cpu_ns();
+// thread.board->cpu_ns := what the program's thread has consumed in this process.
+void update_cpu_time(Thread& thread);
+
+}  // namespace dsm::runtime::board

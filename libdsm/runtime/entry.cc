@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+// The first instructions of the process, and the command line:
+//   dsm-runtime app FD PROGRAM ARGV0 ARGV1...    the application, started by the launcher
+//   dsm-runtime exec FD PROGRAM ARGV0 ARGV1...   the same process again after an execve of the program (execute.cc)
+//   dsm-runtime vessel FD                        a vessel, started by its agent
+// FD is the control socket. Context: the only thread; on the kernel's stack only until its block exists.
+#include "libdsm/runtime/application.h"
+#include "libdsm/runtime/runtime_log.h"
+#include "libdsm/runtime/runtime_process.h"
+#include "libdsm/runtime/strings.h"
+
+asm(R"(
+    .text
+    .globl _start
+    .type _start, @function
+_start:
+    xor %ebp, %ebp
+    mov %rsp, %rdi
+    and $-16, %rsp
+    call dsm_start
+    hlt
+)");
+
+namespace dsm::runtime {
+namespace {
+
+constexpr int kExitUsage = 2;
+
+void choose_role(void* stack) {
+  const auto* word = static_cast<const uint64_t*>(stack);
+  const uint64_t argc = word[0];
+  const auto* argv = reinterpret_cast<const char* const*>(word + 1);
+  const char* role = argc > 2 ? argv[1] : "";
+  const char* digits = argc > 2 ? argv[2] : "";
+  const int fd = static_cast<int>(parse_decimal(&digits));
+  Process& self = process();
+  if (argc == 3 && equal(role, "vessel")) {
+    self.role = Role::kVessel;
+    self.private_fds.initialise();
+    self.control.open(to_private_fd(fd));
+    vessel_main();
+  }
+  if (argc >= 5 && (equal(role, "app") || equal(role, "exec"))) {
+    self.role = Role::kApplication;
+    application_main({word, fd, equal(role, "exec")});
+  }
+  log("started by dsm-launch and dsmd, not by hand: app FD PROGRAM ARGV... | vessel FD");
+  detail::die(kExitUsage);
+}
+
+}  // namespace
+
+extern "C" __attribute__((used)) void dsm_start(uint64_t* stack) {
+  Process& self = process();
+  self.pid = static_cast<int32_t>(sys(__NR_getpid));
+  self.calls.initialise();
+  Thread* main = self.threads.take();
+  if (main == nullptr) fail("no memory for the first thread's block");
+  main->tid = self.pid;
+  // The kernel clears it when the thread is gone, as for every other block.
+  main->kernel_tid = static_cast<int32_t>(sys(__NR_set_tid_address, &main->kernel_tid));
+  dsm_call_on_stack(choose_role, stack, main->stack_top());
+}
+
+}  // namespace dsm::runtime

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+// execve in the program's process: a real execve of the runtime, which loads the new program (application.cc) and goes on as the
+// same job. The kernel does what belongs to execve: it ends the other threads, gives this one the pid, closes what is
+// close-on-exec, keeps masks and ignored signals. The control socket is handed over as an inherited descriptor.
+//
+// Everything that execve may refuse is checked before the point of no return, so that the caller sees the error.
+//
+// Context: handler at the origin (dispatch.h). A native child (after fork or vfork) never comes here: it is not trapped.
+#include "libdsm/runtime/execute.h"
+
+#include <asm-generic/errno.h>
+#include <linux/fcntl.h>
+
+#include "libdsm/runtime/runtime_log.h"
+#include "libdsm/runtime/program_file.h"
+#include "libdsm/runtime/proc_paths.h"
+#include "libdsm/runtime/strings.h"
+#include "libdsm/runtime/uaccess.h"
+
+namespace dsm::runtime {
+namespace {
+
+struct ExecRequest {
+  char path[kPathBytes];
+  uint64_t argv, environment;
+};
+
+int64_t run_again(const ExecRequest& request) {
+  Process& self = process();
+  ArgumentList argv(self.arena), environment(self.arena);
+  if (const int64_t error = argv.append_array_from_program(request.argv); error != 0) return error;
+  if (const int64_t error = environment.append_array_from_program(request.environment); error != 0) return error;
+  if (argv.size() == 0 && argv.append("") != 0) return -E2BIG;   // as Linux since 5.18
+  {
+    // A trial on a copy of the arguments: #! lines change them, and the new image follows those lines itself.
+    ArgumentList trial(self.arena);
+    ProgramFile file;
+    if (const int64_t error = open_program(request.path, trial, file); error != 0) return error;
+  }
+  char fd[24];
+  TextBuffer(fd, sizeof fd).decimal(self.control.fd());
+  int64_t error = argv.prepend(request.path);
+  if (error == 0) error = argv.prepend(fd);
+  if (error == 0) error = argv.prepend("exec");
+  if (error == 0) error = argv.prepend(self.runtime_path);
+  if (error != 0) return error;
+
+  LockGuard guard(self.exec_lock);
+  // A child that another thread forks at this moment inherits the socket until its own exec; it does not use it.
+  sys(__NR_fcntl, self.control.fd(), F_SETFD, 0);
+  error = sys(__NR_execve, self.runtime_path, argv.data(), environment.data());
+  sys(__NR_fcntl, self.control.fd(), F_SETFD, FD_CLOEXEC);
+  return error;
+}
+
+}  // namespace
+
+int64_t do_execve(Call& call) {
+  ExecRequest request = {{}, call.arg[1], call.arg[2]};
+  const int64_t length = copy_string_from_program(request.path, call.arg[0], sizeof request.path);
+  if (length < 0) return length;
+  if (length == 0) return -ENOENT;
+  if (is_own_exe_link(request.path)) memcpy(request.path, process().program_path, sizeof request.path);
+  return run_again(request);
+}
+
+int64_t do_execveat(Call& call) {
+  constexpr uint64_t kEmptyPath = 0x1000;   // AT_EMPTY_PATH
+  char name[kPathBytes];
+  const int64_t length = copy_string_from_program(name, call.arg[1], sizeof name);
+  if (length < 0) return length;
+  const int64_t directory = static_cast<int32_t>(call.arg[0]);
+  ExecRequest request = {{}, call.arg[2], call.arg[3]};
+  TextBuffer path(request.path, sizeof request.path);
+  if (length == 0 && (call.arg[4] & kEmptyPath) == 0) return -ENOENT;
+  if (length == 0 || (name[0] != '/' && directory != AT_FDCWD)) path.text("/proc/self/fd/").decimal(directory);
+  if (length > 0 && path.size() > 0) path.text("/");
+  path.text(name);
+  return path.full() ? -ENAMETOOLONG : run_again(request);
+}
+
+}  // namespace dsm::runtime

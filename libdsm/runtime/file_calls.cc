@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+// The file family. Descriptors are the origin's and native; the handlers here keep the program off the runtime's own, give names
+// that mean this process their right meaning, and strip what would bypass page tables. Everything else runs natively.
+#include <asm-generic/errno.h>
+#include <linux/fcntl.h>
+
+#include "libdsm/runtime/runtime_log.h"
+#include "libdsm/runtime/proc_paths.h"
+#include "libdsm/runtime/runtime_process.h"
+#include "libdsm/runtime/strings.h"
+#include "libdsm/runtime/uaccess.h"
+
+namespace dsm::runtime {
+namespace {
+
+bool is_hidden(uint64_t fd) { return process().private_fds.is_private(static_cast<int32_t>(fd)); }
+
+// ---- Calls whose first argument is a descriptor that must not be ours --------------------------------------------
+int64_t do_on_descriptor(Call& call) { return is_hidden(call.arg[0]) ? -EBADF : run_natively(call); }
+
+int64_t do_dup_to(Call& call) {
+  return is_hidden(call.arg[0]) || is_hidden(call.arg[1]) ? -EBADF : run_natively(call);
+}
+
+// Everything but the hidden ones: piece by piece between them.
+int64_t do_close_range(Call& call) {
+  const uint64_t first = static_cast<uint32_t>(call.arg[0]), last = static_cast<uint32_t>(call.arg[1]);
+  const PrivateFds& hidden = process().private_fds;
+  if (first > last) return -EINVAL;
+  for (uint64_t at = first; at <= last;) {
+    const int64_t next = hidden.next_private(static_cast<int64_t>(at));
+    const uint64_t stop = next < 0 || static_cast<uint64_t>(next) > last ? last + 1 : static_cast<uint64_t>(next);
+    if (stop > at)
+      if (const int64_t error = sys(__NR_close_range, at, stop - 1, call.arg[2]); error != 0) return error;
+    at = stop + 1;
+  }
+  return 0;
+}
+
+// ---- Paths ------------------------------------------------------------------------------------------------------
+// A path that may have to be changed lies in /proc or /sys; anything else is left to the kernel, unread but for its
+// first bytes.
+bool is_special_path(uint64_t address, char* path) {
+  char head[5] = {};
+  if (copy_from_program(head, address, 5) != 0 && copy_from_program(head, address, 1) != 0) return false;
+  if (memcmp(head, "/proc", 5) != 0 && memcmp(head, "/sys/", 5) != 0) return false;
+  return copy_string_from_program(path, address, kPathBytes) > 0;
+}
+
+// arg[path] := the program's own file when it names /proc/self/exe. `storage` holds it while the call runs.
+void translate_exe_link(Call& call, unsigned path, char* storage) {
+  if (is_special_path(call.arg[path], storage) && is_own_exe_link(storage))
+    call.arg[path] = reinterpret_cast<uint64_t>(process().program_path);
+}
+
+int64_t open_path(Call& call, unsigned path, uint64_t& flags) {
+  // Direct I/O pins pages behind the page tables' back and would tear pages that are shared with other nodes.
+  flags &= ~uint64_t{O_DIRECT};
+  char text[kPathBytes];
+  if (!is_special_path(call.arg[path], text)) return run_natively(call);
+  if (is_own_exe_link(text)) call.arg[path] = reinterpret_cast<uint64_t>(process().program_path);
+  const CpuFile file = cpu_file(text);
+  return file != CpuFile::kNone ? open_cpu_file(file, flags) : run_natively(call);
+}
+
+int64_t do_open(Call& call) { return open_path(call, 0, call.arg[1]); }
+int64_t do_openat(Call& call) { return open_path(call, 1, call.arg[2]); }
+
+int64_t do_openat2(Call& call) {
+  struct {
+    uint64_t flags, mode, resolve;
+  } how;
+  if (call.arg[3] != sizeof how) return run_natively(call);
+  if (const int64_t error = read_program(how, call.arg[2]); error != 0) return error;
+  how.flags &= ~uint64_t{O_DIRECT};
+  call.arg[2] = reinterpret_cast<uint64_t>(&how);
+  return open_path(call, 1, how.flags);
+}
+
+int64_t read_link(Call& call, unsigned path) {
+  char text[kPathBytes];
+  if (!is_special_path(call.arg[path], text) || !is_own_exe_link(text)) return run_natively(call);
+  const int64_t capacity = static_cast<int32_t>(call.arg[path + 2]);
+  if (capacity <= 0) return -EINVAL;
+  const int64_t length = static_cast<int64_t>(strlen(process().program_path));
+  const int64_t bytes = length < capacity ? length : capacity;
+  const int64_t error = copy_to_program(call.arg[path + 1], process().program_path, static_cast<size_t>(bytes));
+  return error != 0 ? error : bytes;
+}
+
+int64_t do_readlink(Call& call) { return read_link(call, 0); }
+int64_t do_readlinkat(Call& call) { return read_link(call, 1); }
+
+int64_t do_on_path(Call& call) {
+  char storage[kPathBytes];
+  translate_exe_link(call, 0, storage);
+  return run_natively(call);
+}
+
+int64_t do_on_path_at(Call& call) {
+  if (is_hidden(call.arg[0])) return -EBADF;
+  char storage[kPathBytes];
+  translate_exe_link(call, 1, storage);
+  return run_natively(call);
+}
+
+int64_t do_fcntl(Call& call) {
+  if (is_hidden(call.arg[0])) return -EBADF;
+  if (call.arg[1] == F_SETFL) call.arg[2] &= ~uint64_t{O_DIRECT};
+  return run_natively(call);
+}
+
+constexpr CallClass kDelegated = CallClass::kDelegated, kRefused = CallClass::kRefused;
+constexpr uint8_t kBlocks = kMayBlock | kRestart;
+constexpr CallRule kRules[] = {
+    {__NR_open, kDelegated, kBlocks, 0, do_open, nullptr},
+    {__NR_openat, kDelegated, kBlocks, 0, do_openat, nullptr},
+    {__NR_openat2, kDelegated, kBlocks, 0, do_openat2, nullptr},
+    {__NR_readlink, kDelegated, 0, 0, do_readlink, nullptr},
+    {__NR_readlinkat, kDelegated, 0, 0, do_readlinkat, nullptr},
+    {__NR_stat, kDelegated, 0, 0, do_on_path, nullptr},
+    {__NR_access, kDelegated, 0, 0, do_on_path, nullptr},
+    {__NR_newfstatat, kDelegated, 0, 0, do_on_path_at, nullptr},
+    {__NR_statx, kDelegated, 0, 0, do_on_path_at, nullptr},
+    {__NR_faccessat, kDelegated, 0, 0, do_on_path_at, nullptr},
+    {__NR_faccessat2, kDelegated, 0, 0, do_on_path_at, nullptr},
+
+    {__NR_close, kDelegated, 0, 0, do_on_descriptor, nullptr},
+    {__NR_close_range, kDelegated, 0, 0, do_close_range, nullptr},
+    {__NR_dup, kDelegated, 0, 0, do_on_descriptor, nullptr},
+    {__NR_dup2, kDelegated, 0, 0, do_dup_to, nullptr},
+    {__NR_dup3, kDelegated, 0, 0, do_dup_to, nullptr},
+    {__NR_fcntl, kDelegated, kBlocks, 0, do_fcntl, nullptr},
+    {__NR_fstat, kDelegated, 0, 0, do_on_descriptor, nullptr},
+    {__NR_ioctl, kDelegated, kBlocks, 0, do_on_descriptor, nullptr},
+    {__NR_lseek, kDelegated, 0, 0, do_on_descriptor, nullptr},
+    {__NR_ftruncate, kDelegated, 0, 0, do_on_descriptor, nullptr},
+    {__NR_fsync, kDelegated, kMayBlock, 0, do_on_descriptor, nullptr},
+    {__NR_fdatasync, kDelegated, kMayBlock, 0, do_on_descriptor, nullptr},
+
+    {__NR_read, kDelegated, kBlocks, 0, do_on_descriptor, nullptr},
+    {__NR_write, kDelegated, kBlocks, 0, do_on_descriptor, nullptr},
+    {__NR_pread64, kDelegated, kBlocks, 0, do_on_descriptor, nullptr},
+    {__NR_pwrite64, kDelegated, kBlocks, 0, do_on_descriptor, nullptr},
+    {__NR_readv, kDelegated, kBlocks, 0, do_on_descriptor, nullptr},
+    {__NR_writev, kDelegated, kBlocks, 0, do_on_descriptor, nullptr},
+    {__NR_preadv, kDelegated, kBlocks, 0, do_on_descriptor, nullptr},
+    {__NR_pwritev, kDelegated, kBlocks, 0, do_on_descriptor, nullptr},
+    {__NR_preadv2, kDelegated, kBlocks, 0, do_on_descriptor, nullptr},
+    {__NR_pwritev2, kDelegated, kBlocks, 0, do_on_descriptor, nullptr},
+    {__NR_sendto, kDelegated, kBlocks, 0, do_on_descriptor, nullptr},
+    {__NR_recvfrom, kDelegated, kBlocks, 0, do_on_descriptor, nullptr},
+    {__NR_sendmsg, kDelegated, kBlocks, 0, do_on_descriptor, nullptr},
+    {__NR_recvmsg, kDelegated, kBlocks, 0, do_on_descriptor, nullptr},
+    {__NR_sendmmsg, kDelegated, kBlocks, 0, do_on_descriptor, nullptr},
+    {__NR_recvmmsg, kDelegated, kBlocks, 0, do_on_descriptor, nullptr},
+    {__NR_accept, kDelegated, kBlocks, 0, do_on_descriptor, nullptr},
+    {__NR_accept4, kDelegated, kBlocks, 0, do_on_descriptor, nullptr},
+    {__NR_connect, kDelegated, kBlocks, 0, do_on_descriptor, nullptr},
+    {__NR_flock, kDelegated, kBlocks, 0, do_on_descriptor, nullptr},
+    {__NR_splice, kDelegated, kBlocks, 0, do_on_descriptor, nullptr},
+    {__NR_sendfile, kDelegated, kBlocks, 0, do_on_descriptor, nullptr},
+
+    // Interrupted for good when a handler ran, whatever SA_RESTART says.
+    {__NR_poll, kDelegated, kMayBlock | kRestartNoHandler, 0, nullptr, nullptr},
+    {__NR_select, kDelegated, kMayBlock | kRestartNoHandler, 0, nullptr, nullptr},
+    {__NR_epoll_wait, kDelegated, kMayBlock, 0, nullptr, nullptr},
+
+    // They would read program memory behind the page tables' back, or from threads that nobody traps.
+    {__NR_vmsplice, kRefused, 0, ENOSYS, nullptr, nullptr},
+    {__NR_io_setup, kRefused, 0, ENOSYS, nullptr, nullptr},
+    {__NR_io_uring_setup, kRefused, 0, ENOSYS, nullptr, nullptr},
+    {__NR_io_uring_enter, kRefused, 0, ENOSYS, nullptr, nullptr},
+    {__NR_io_uring_register, kRefused, 0, ENOSYS, nullptr, nullptr},
+};
+
+}  // namespace
+
+CallRules file_call_rules() { return rules_of(kRules); }
+
+}  // namespace dsm::runtime

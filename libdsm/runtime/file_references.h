@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// Open files behind private mappings, one descriptor each however often a file is mapped: MADV_DONTNEED, a later
+// PROT_WRITE and mremap have to read the content again long after the program has closed its own descriptor.
+// Not thread-safe: guarded by the lock of the address space.
+//
+// Side effect to know: closing the last of these descriptors drops POSIX record locks that the program holds on the file,
+// as every close of any descriptor of that file does.
+#pragma once
+#include "libdsm/runtime/arena.h"
+
+namespace dsm::runtime {
+
+struct FileReference {
+  uint64_t device, inode;
+  uint32_t count;
+  int32_t fd;
+  FileReference* next;
+};
+
+class FileReferences {
+ public:
+  // One reference to the file behind `fd`, or nullptr with -errno in *error.
+  FileReference* acquire(int64_t fd, int64_t* error);
+  void retain(FileReference* file) {
+    if (file != nullptr) file->count++;
+  }
+  void release(FileReference* file);
+
+ private:
+  FileReference* first_ = nullptr;
+  Slab<FileReference> slab_;
+};
+
+}  // namespace dsm::runtime

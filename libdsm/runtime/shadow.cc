@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "libdsm/runtime/shadow.h"
+
+#include <asm-generic/errno.h>
+
+#include "libdsm/runtime/clone.h"
+#include "libdsm/runtime/delegate.h"
+#include "libdsm/runtime/runtime_log.h"
+#include "libdsm/runtime/marshal.h"
+#include "libdsm/runtime/runtime_process.h"
+#include "libdsm/runtime/signals.h"
+#include "libdsm/runtime/board_slots.h"
+#include "libdsm/runtime/thread_exit.h"
+#include "libdsm/runtime/uaccess.h"
+
+namespace dsm::runtime {
+namespace {
+
+// The kernel's mask of the shadow := the program's, unless a deferred signal holds all others back.
+void follow_mask(Thread& thread, uint64_t mask) {
+  ThreadSignals& signals = thread.signals;
+  mask = without_reserved(mask);
+  if (signals.pending_word != 0 || mask == signals.shadow_mask) return;
+  signals.shadow_mask = mask;
+  exchange_kernel_mask(mask);
+}
+
+// Nothing is deferred any more: the kernel's mask is ours to say again.
+void set_mask(Thread& thread, uint64_t mask) {
+  thread.signals.shadow_mask = without_reserved(mask);
+  exchange_kernel_mask(thread.signals.shadow_mask);
+}
+
+// From here on a signal needs a kick; one that came before is announced by the message that follows. The order of the
+// two is what makes sure of that.
+uint16_t announce(Thread& thread) {
+  __atomic_store_n(&thread.remote.idle, true, __ATOMIC_SEQ_CST);
+  return __atomic_load_n(&thread.signals.pending_word, __ATOMIC_SEQ_CST) != 0 ? channel::kHasSignal : 0;
+}
+
+void answer(Thread& thread, int64_t value, uint16_t flags = 0, const void* tail = nullptr, size_t bytes = 0) {
+  channel::Result result = {{0, channel::Type::kResult, static_cast<uint16_t>(flags | announce(thread))}, value};
+  channel::send(thread, result, tail, bytes);
+}
+
+void serve_call(Thread& thread, const channel::Buffer& buffer) {
+  const auto& message = buffer.as<channel::Syscall>();
+  const bool marshalled = (message.header.flags & channel::kMarshalled) != 0;
+  if (message.number == channel::kStoreNumber)
+    return answer(thread, copy_to_program(message.arg[0], buffer.tail(), message.header.bytes));
+  follow_mask(thread, message.mask);
+  thread.signals.restart_number = -1;
+  thread.signals.not_made = false;
+  Call call = {thread, nullptr, message.number, {}};
+  memcpy(call.arg, message.arg, sizeof call.arg);
+  if (!marshalled) {
+    const int64_t value = run_at_origin(call);
+    return answer(thread, value, value == -EINTR && thread.signals.not_made ? channel::kNotMade : 0);
+  }
+  const MarshalRule* rule = marshal_rule(call);
+  alignas(16) uint8_t room[channel::kMaxInlineBytes];
+  RT_CHECK(rule != nullptr && unpack_arguments(*rule, call, buffer.tail(), message.header.bytes, room));
+  const Call placed = call;
+  const int64_t value = run_at_origin(call);
+  uint8_t out[channel::kMaxInlineBytes];
+  const size_t bytes = pack_results(*rule, placed, value, out);
+  answer(thread, value, value == -EINTR && thread.signals.not_made ? channel::kNotMade : 0, out, bytes);
+}
+
+void serve_clone(Thread& thread, const channel::Buffer& buffer) {
+  const auto& message = buffer.as<channel::Clone>();
+  CloneParent parent = {thread, {}, message.baggage.mask, message.baggage.alt_stack};
+  unpack_registers(parent.frame, message.registers, buffer.tail(), message.header.bytes);
+  const uint64_t before = thread.signals.shadow_mask;
+  const int64_t value = clone_program(parent, message.request);
+  RT_CHECK(thread.signals.shadow_mask == before);
+  answer(thread, value);
+}
+
+// The signal that the worker may deliver now, if any.
+void serve_fetch(Thread& thread, uint64_t mask) {
+  ThreadSignals& signals = thread.signals;
+  channel::Signal reply = {};
+  reply.header.type = channel::Type::kSignal;
+  if ((signals.pending_word & kPendingSignal) != 0) {
+    const uint64_t base = signals.has_wait_mask ? signals.wait_mask : mask;
+    const int signal = signals.deferred.signo;
+    const bool blocked = (base & signal_bit(signal)) != 0;
+    const KernelSigAction action = blocked ? KernelSigAction{} : process().remote.signals.take(signal);
+    if (!blocked && action.handler > kHandlerIgnore) {
+      reply.header.flags = channel::kPresent;
+      reply.base_mask = base;
+      reply.info = signals.deferred;
+      reply.action = action;
+      mask = base | action.mask | ((action.flags & kSaNoDefer) == 0 ? signal_bit(signal) : 0);
+    } else if (blocked || action.handler == kHandlerDefault) {
+      requeue_signal(signals.deferred);
+    }
+    signals.has_wait_mask = false;
+    __atomic_fetch_and(&signals.pending_word, ~kPendingSignal, __ATOMIC_RELAXED);
+    announce(thread);
+    set_mask(thread, mask);   // what else waits comes now, and kicks
+  } else {
+    announce(thread);
+    follow_mask(thread, mask);
+  }
+  channel::send(thread, reply);
+}
+
+void serve_fault(Thread& thread, const channel::Fault& message) {
+  const int signal = message.info.signo;
+  const KernelSigAction action = process().remote.signals.take(signal);
+  if (action.handler <= kHandlerIgnore || (message.mask & signal_bit(signal)) != 0) die_by_signal(signal, message.info);
+  channel::Signal reply = {};
+  reply.header = {0, channel::Type::kSignal, channel::kPresent};
+  reply.base_mask = message.mask;
+  reply.info = message.info;
+  reply.action = action;
+  announce(thread);
+  follow_mask(thread, message.mask | action.mask | ((action.flags & kSaNoDefer) == 0 ? signal_bit(signal) : 0));
+  channel::send(thread, reply);
+}
+
+// A deferred signal that no worker will fetch any more.
+void hand_back_deferred(Thread& thread) {
+  block_all_signals();
+  if ((thread.signals.pending_word & kPendingSignal) != 0) requeue_signal(thread.signals.deferred);
+  thread.signals.pending_word = 0;
+}
+
+void release_channel(Thread& thread) {
+  process().remote.channels.give_back(thread.remote.node, thread.remote.channel_fd);
+  thread.remote.channel_fd = -1;
+}
+
+[[noreturn]] void serve_exit(Thread& thread, const channel::Exit& message) {
+  const int64_t status = message.status;
+  thread.remote.robust_head = message.robust_head;
+  thread.remote.robust_bytes = message.robust_bytes;
+  thread.remote.cpu_base_ns -= message.cpu_ns;   // what it consumed there counts with the shadow's own
+  hand_back_deferred(thread);
+  release_channel(thread);
+  thread_exit(thread, status);
+}
+
+[[noreturn]] void serve_home(Thread& thread, const channel::Buffer& buffer) {
+  const auto& message = buffer.as<channel::Home>();
+  hand_back_deferred(thread);
+  Frame& frame = start_frame(thread);
+  unpack_registers(frame, message.registers, buffer.tail(), message.header.bytes);
+  frame.context.mask = message.baggage.mask;
+  thread.signals.alt_stack = message.baggage.alt_stack;
+  thread.remote.robust_head = message.baggage.robust_head;
+  thread.remote.robust_bytes = message.baggage.robust_bytes;
+  release_channel(thread);
+  thread.remote.kind = ThreadKind::kProgram;
+  thread.remote.node = 0;
+  board::count_migration(thread, 0);
+  board::set_state(thread, abi::ThreadState::kRunning);
+  enter_frame(thread, frame);
+}
+
+void ship(Thread& thread) {
+  const int64_t fd = process().remote.channels.acquire(thread.remote.node);
+  if (is_error(fd)) fail("no channel to node %d for thread %d: error %d", thread.remote.node, thread.tid, -fd);
+  thread.remote.channel_fd = static_cast<int32_t>(fd);
+  const Frame& frame = start_frame(thread);
+  channel::Spawn message = {};
+  message.header.type = channel::Type::kSpawn;
+  message.tid = thread.tid;
+  message.pid = process().pid;
+  message.set_tid = thread.remote.set_tid;
+  message.baggage = baggage_of(thread, frame.context.mask);
+  message.registers = {frame.context, frame.fs_base, frame.gs_base};
+  channel::send(thread, message, frame.fp, frame.fp_bytes);
+}
+
+}  // namespace
+
+void shadow_main(Thread* thread_pointer) {
+  Thread& thread = *thread_pointer;
+  use_block_as_signal_stack(thread);
+  thread.remote.kind = ThreadKind::kShadow;
+  thread.remote.started = false;
+  board::enter(thread, abi::ThreadState::kShadow, thread.remote.node);
+  ship(thread);
+  announce(thread);
+  set_mask(thread, start_frame(thread).context.mask);
+
+  channel::Buffer buffer;
+  buffer.size = buffer.taken = 0;
+  for (;;) {
+    if (announce(thread) != 0 && buffer.taken != 0 && buffer.header().type == channel::Type::kStarted)
+      process().remote.channels.kick(thread.remote.node, thread.tid);
+    channel::receive(thread, buffer);
+    __atomic_store_n(&thread.remote.idle, false, __ATOMIC_SEQ_CST);
+    switch (buffer.header().type) {
+      case channel::Type::kStarted:
+        __atomic_store_n(&thread.remote.started, true, __ATOMIC_SEQ_CST);
+        break;
+      case channel::Type::kSyscall: serve_call(thread, buffer); break;
+      case channel::Type::kClone: serve_clone(thread, buffer); break;
+      case channel::Type::kSignalFetch: serve_fetch(thread, buffer.as<channel::SignalFetch>().mask); break;
+      case channel::Type::kFault: serve_fault(thread, buffer.as<channel::Fault>()); break;
+      case channel::Type::kMask:
+        follow_mask(thread, buffer.as<channel::Mask>().mask);
+        answer(thread, 0);
+        break;
+      case channel::Type::kExit: serve_exit(thread, buffer.as<channel::Exit>());
+      case channel::Type::kHome: serve_home(thread, buffer);
+      default: fail("BUG: message %d on the channel of thread %d", buffer.header().type, thread.tid);
+    }
+  }
+}
+
+}  // namespace dsm::runtime

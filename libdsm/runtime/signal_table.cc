@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "libdsm/runtime/signal_table.h"
+
+#include <asm-generic/errno.h>
+
+#include "libdsm/runtime/runtime_log.h"
+#include "libdsm/runtime/signal_handlers.h"
+#include "libdsm/runtime/signals.h"
+#include "libdsm/runtime/sys.h"
+
+namespace dsm::runtime {
+namespace {
+
+// What the kernel must do for the program's `action`.
+KernelSigAction kernel_action(int signal, const KernelSigAction& action) {
+  if (action.handler <= kHandlerIgnore) {
+    KernelSigAction plain = action;
+    plain.flags |= kSaRestorer;
+    plain.restorer = reinterpret_cast<uint64_t>(&dsm_restorer);
+    return plain;
+  }
+  return handler_for_program(signal, action.flags & (kSaNoChildStop | kSaNoChildWait));
+}
+
+// The runtime's own handler stays in the kernel for these, whatever the program says.
+bool always_ours(int signal) { return ((kSynchronousSignals | kReservedSignals) & signal_bit(signal)) != 0; }
+
+}  // namespace
+
+void SignalTable::initialise() {
+  for (int signal = 1; signal <= kSignals; signal++) {
+    KernelSigAction inherited = {};
+    if (sys(__NR_rt_sigaction, signal, nullptr, &inherited, 8) == 0 && inherited.handler == kHandlerIgnore)
+      action_[signal].handler = kHandlerIgnore;
+  }
+}
+
+int64_t SignalTable::exchange(int signal, const KernelSigAction* change, KernelSigAction* before) {
+  if (signal < 1 || signal > kSignals) return -EINVAL;
+  if (change != nullptr && (signal == kSigKill || signal == kSigStop)) return -EINVAL;
+  LockGuard guard(lock_);
+  const KernelSigAction old = action_[signal];
+  if (change != nullptr) {
+    if (!always_ours(signal)) {
+      const KernelSigAction wanted = kernel_action(signal, *change);
+      if (const int64_t error = sys(__NR_rt_sigaction, signal, &wanted, nullptr, 8); error != 0) return error;
+    }
+    action_[signal] = *change;
+    action_[signal].mask &= ~(signal_bit(kSigKill) | signal_bit(kSigStop));
+  }
+  if (before != nullptr) *before = old;
+  return 0;
+}
+
+KernelSigAction SignalTable::get(int signal) {
+  LockGuard guard(lock_);
+  return action_[signal];
+}
+
+KernelSigAction SignalTable::take(int signal) {
+  LockGuard guard(lock_);
+  const KernelSigAction action = action_[signal];
+  if ((action.flags & kSaResetHand) != 0 && action.handler > kHandlerIgnore) {
+    action_[signal].handler = kHandlerDefault;
+    if (!always_ours(signal)) {
+      const KernelSigAction plain = kernel_action(signal, action_[signal]);
+      RT_MUST(sys(__NR_rt_sigaction, signal, &plain, nullptr, 8));
+    }
+  }
+  return action;
+}
+
+void SignalTable::install_natively() {
+  for (int signal = 1; signal <= kSignals; signal++) {
+    if (signal == kSigKill || signal == kSigStop) continue;
+    if (always_ours(signal) || action_[signal].handler > kHandlerIgnore)
+      sys(__NR_rt_sigaction, signal, &action_[signal], nullptr, 8);
+  }
+}
+
+}  // namespace dsm::runtime

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a thread has to do with other nodes, and what its exit owes to others; part of its block (thread.h).
+#pragma once
+#include <stdint.h>
+
+namespace dsm::runtime {
+
+// What the kernel thread of a block is.
+enum class ThreadKind : uint32_t {
+  kProgram = 0,       // runs the program here
+  kShadow = 1,        // origin: owns the tid of a thread that runs on `node`
+  kIdleWorker = 2,    // vessel: parked on its channel
+  kBusyWorker = 3,    // vessel: runs a thread of the program
+  kService = 4,       // the runtime's own (vessel main loop)
+  kNativeChild = 5,   // a child process that shares the address space until it execs: not ours any more
+};
+
+struct ThreadRemote {
+  ThreadKind kind;
+  uint32_t node;             // where the program's thread runs
+  int32_t channel_fd;        // shadow, worker; -1 or 0 if none
+  uint32_t spin_misses;      // waits in a row that spinning did not shorten (channel.h)
+  bool idle;                 // shadow: no call in progress, so a signal needs a Kick
+  bool started;              // shadow: the worker has said so; an earlier Kick would find nobody
+  uint64_t clear_tid;        // CLONE_CHILD_CLEARTID or set_tid_address; the origin's copy counts
+  uint64_t robust_head, robust_bytes;   // set_robust_list; kept where the thread runs
+  uint64_t cpu_base_ns;      // worker: CPU time of the kernel thread when the program's thread came
+  uint64_t set_tid;          // CLONE_CHILD_SETTID, for the first instructions of the thread
+};
+
+}  // namespace dsm::runtime

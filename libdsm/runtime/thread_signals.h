@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// The signal state of a thread, part of its block (thread.h).
+//
+// Invariants
+//  1. At most one signal is deferred per thread: the handler that defers it blocks all others until it is delivered, so the
+//     kernel keeps the rest, in its own order.
+//  2. pending_word is changed by the thread's own kernel thread (and its signal handlers) only.
+#pragma once
+#include <stdint.h>
+
+#include "libdsm/runtime/user_context.h"
+
+namespace dsm::runtime {
+
+enum PendingBit : uint32_t {
+  kPendingSignal = 1,   // `deferred` holds a signal of the program
+  kPendingKick = 2,     // vessel: the shadow has something for us
+  kPendingAbandon = 4,  // vessel: the program's process is gone, nothing of the thread may run any more
+};
+
+struct AltStack {        // the program's, as in stack_t
+  uint64_t base;
+  uint32_t flags, pad;
+  uint64_t size;
+};
+
+struct ThreadSignals {
+  uint32_t pending_word;   // not 0: something waits for this thread; checked by every interruptible system call
+  uint32_t parked;         // 1 while the thread is stopped for a fork (stop_world.h)
+  uint32_t in_kernel;      // 1 in a call that may sleep: the thread looks for a stop request before it goes on
+  KernelSigInfo deferred;
+  uint64_t virtual_mask;   // vessel only: the program's mask. At the origin the kernel's own mask is the program's
+  uint64_t shadow_mask;    // vessel only: what the shadow believes
+  uint64_t wait_mask;      // of rt_sigsuspend, ppoll ... while has_wait_mask
+  bool has_wait_mask;
+  bool not_made;           // the interrupted call never reached the kernel: made again whatever the action says
+  uint32_t stale_refusals;
+  int64_t restart_number;  // the call that was interrupted, or -1
+  uint64_t restart_arg[6];
+  AltStack alt_stack;
+};
+
+}  // namespace dsm::runtime

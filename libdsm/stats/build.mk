@@ -1,0 +1,1 @@
+$(eval $(call library,dsm_stats,$(wildcard libdsm/stats/*.cc)))

@@ -1,0 +1,1 @@
+$(eval $(call library,dsm_wire,$(wildcard libdsm/wire/*.cc)))

@@ -1,0 +1,8 @@
+# Faults: killed and stopped processes, Ctrl-C, programs that cannot run.
+
+include tests/programs/subject.mk
+
+$(eval $(call subject,interruptible,tests/fault/interruptible.c,))
+
+CHECKS += fault|400|tests/fault/run.py --build $(O) --set check
+SOAKS  += fault|1200|tests/fault/run.py --build $(O) --set soak

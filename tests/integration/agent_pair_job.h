@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+// A job of real agents around a fake application and fake vessels: what a launcher does, as far as a test needs it.
+#pragma once
+#include <functional>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "libdsm/os/fd.h"
+
+namespace agent_pair {
+
+struct JobOptions {
+  unsigned nodes = 2;
+  std::string dsmd;
+  std::string poll = "auto";
+  std::string lease = "auto";
+  bool verbose = false;
+};
+
+class Job {
+ public:
+  explicit Job(const JobOptions& options);
+  ~Job();
+
+  // Starts the agents, and `application(socket)` in a child process.
+  void start(const std::function<int(int socket)>& application);
+  // Waits for the application; its exit status, or 128 + signal, or -1 after the deadline.
+  int wait_application(int deadline_ms);
+  // Ends the agents in an orderly way. False if one did not say bye or exit 0 in time.
+  bool shut_down();
+
+  nlohmann::json stats(unsigned node);
+  // The next line of an agent with this event, ignoring others; null after the deadline.
+  nlohmann::json expect(unsigned node, const std::string& event, int deadline_ms);
+  int agent_pid(unsigned node) const { return agents_[node].pid; }
+
+ private:
+  struct Agent {
+    int pid = 0;
+    dsm::os::Fd control;
+    std::string pending;
+  };
+  void spawn_agent(unsigned node, int app_socket);
+  void tell(unsigned node, const nlohmann::json& line);
+
+  JobOptions options_;
+  std::vector<Agent> agents_;
+  int application_ = 0;
+};
+
+}  // namespace agent_pair

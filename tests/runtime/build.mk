@@ -1,0 +1,13 @@
+# The runtime by itself: one node, a minimal agent, real programs.
+$(eval $(call tool,runtime_solo,tests/runtime/runtime_solo.cc))
+$(eval $(call tool,address_ops,tests/runtime/address_ops.cc,,$(NO_SAN)))
+$(eval $(call tool,file_family,tests/runtime/file_family.c,,$(NO_SAN)))
+$(eval $(call tool,static_program,tests/runtime/link_kinds.c,,$(NO_SAN) -static))
+$(eval $(call tool,static_pie_program,tests/runtime/link_kinds.c,,$(NO_SAN) -static-pie))
+$(eval $(call tool,fixed_address_program,tests/runtime/link_kinds.c,,$(NO_SAN) -no-pie))
+CFLAGS_tests_runtime := $(NO_SAN)
+FLAGS_tests_runtime_address_ops := $(NO_SAN)
+
+CHECKS += runtime_solo|300|python3 tests/runtime/solo_cases.py $(O)
+# The same on a second node, against a model that the main thread shares.
+CHECKS += address_ops_remote|200|$(O)/bin/dsm-launch -n 2 -- $(O)/tests/address_ops 1 25 thread

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gtest/gtest.h>
+
+#include "tests/unit/protocol/small_cluster.h"
+
+namespace dsm::test {
+namespace {
+
+coherence::CacheConfig ahead() {
+  auto c = SmallCluster::quiet();
+  c.prefetch_max = 64;
+  return c;
+}
+
+// Node 0 has written `pages` pages from block 40 on; node 1 reads every `stride`th. Returns the requests that took.
+unsigned requests_for(unsigned pages, unsigned stride, bool write = false) {
+  SmallCluster c(2, ahead());
+  for (unsigned i = 0; i < pages; ++i) c.native_write(page_at(40, 0) + i, i + 1);
+  c.load(1, page_at(39, 500));
+  c.clear();
+  for (unsigned i = 0; i < pages; i += stride) {
+    uint64_t v = 0;
+    if (write) {
+      EXPECT_TRUE(c.store(1, page_at(40, 0) + i, i + 1));
+    }
+    EXPECT_TRUE(c.load(1, page_at(40, 0) + i, &v));
+    EXPECT_EQ(v, i + 1);
+  }
+  EXPECT_TRUE(c.quiet_now());
+  return c.count("Request");
+}
+
+TEST(Prefetch, SequentialReadsTakeFewRequests) { EXPECT_LE(requests_for(4096, 1), 4096u / 64 + 20); }
+
+TEST(Prefetch, SequentialWritesTakeFewer) { EXPECT_LE(requests_for(1024, 1, true), 1024u / 16 + 20); }
+
+TEST(Prefetch, StridesAreFetchedAhead) {
+  SmallCluster c(2, ahead());
+  for (unsigned i = 0; i < 512; ++i) c.native_write(page_at(40, i), i + 1);
+  for (unsigned i = 0; i < 512; i += 8) {
+    uint64_t v = 0;
+    ASSERT_TRUE(c.load(1, page_at(40, i), &v));
+    ASSERT_EQ(v, i + 1);
+  }
+  EXPECT_GE(c.cache[1].counters().prefetch_used, 50u);
+  EXPECT_LE(c.cache[1].counters().read_faults, 10u);
+}
+
+TEST(Prefetch, ScatteredReadsFetchNothingAhead) {
+  SmallCluster c(2, ahead());
+  for (unsigned i = 0; i < 512; ++i) c.native_write(page_at(40, i), i + 1);
+  uint64_t x = 1;
+  for (unsigned i = 0; i < 60; ++i) {
+    x = x * 6364136223846793005u + 1442695040888963407u;
+    ASSERT_TRUE(c.load(1, page_at(40, static_cast<unsigned>(x >> 55))));
+  }
+  EXPECT_LE(c.cache[1].counters().prefetched, 12u);
+}
+
+}  // namespace
+}  // namespace dsm::test

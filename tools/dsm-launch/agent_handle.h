@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the launcher knows of one node: its agent's process, control stream and state.
+#pragma once
+#include <sys/types.h>
+
+#include <optional>
+#include <string>
+
+#include "tools/common/line_stream.h"
+
+namespace dsm::tools {
+
+// Written by JobController::set_agent_state alone, and only forward.
+enum class AgentState {
+  kStarted,     // exec'd, configured
+  kListening,   // address known
+  kReady,       // in the mesh; its vessel, if it is a worker, runs
+  kLeaving,     // asked to shut down
+  kGone,        // process reaped
+};
+
+struct AgentHandle {
+  int node = 0;
+  pid_t pid = 0;
+  LineStream control;
+  AgentState state = AgentState::kStarted;
+  std::string host, address;
+  int port = 0;
+  int cpus = 0;
+  pid_t runtime_pid = 0;             // of the vessel; the application on the origin
+  std::optional<int> wait_status;    // once reaped
+};
+
+}  // namespace dsm::tools

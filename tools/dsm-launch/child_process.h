@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// Starting the two kinds of processes of a job: node agents (out of the terminal's reach, stdin and stdout are their
+// control stream) and the application (in the launcher's own process group, with the launcher's stdin, stdout, stderr).
+//
+// Threads: the launcher's only thread; children die with it (PR_SET_PDEATHSIG is per thread).
+#pragma once
+#include <signal.h>
+#include <sys/types.h>
+
+#include <string>
+#include <vector>
+
+#include "libdsm/base/result.h"
+
+namespace dsm::tools {
+
+struct AgentChild {
+  pid_t pid;
+  int control;   // non-blocking stream, ours to close
+};
+
+// `inherited`: a descriptor the agent keeps under the same number, or -1. Every other descriptor is closed in it.
+Result<AgentChild> start_agent(const std::string& path, int inherited);
+
+struct AppCommand {
+  std::string runtime;                 // dsm-runtime
+  int agent_fd;                        // its end of the socket to agent 0
+  std::string program;                 // absolute path
+  std::vector<std::string> arguments;  // argv[0] first
+  std::vector<std::string> environment;
+  sigset_t mask;                       // signal mask the program starts with
+};
+
+Result<pid_t> start_app(const AppCommand& command);
+
+// "exited with status 3", "was killed by signal 9 (Killed)", from a wait status.
+std::string describe_exit(int wait_status);
+
+// False once the process has ended, also while nobody has reaped it yet.
+bool process_runs(pid_t pid);
+
+}  // namespace dsm::tools

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// dsm-launch: run an existing threaded program as one process over several nodes.
+#include <fmt/core.h>
+
+#include "tools/common/exit_codes.h"
+#include "tools/dsm-launch/dry_run.h"
+#include "tools/dsm-launch/installation.h"
+#include "tools/dsm-launch/job_controller.h"
+#include "tools/dsm-launch/launch_options.h"
+#include "tools/dsm-launch/machine_check.h"
+#include "tools/dsm-launch/program_lookup.h"
+
+int main(int argc, char** argv) {
+  using namespace dsm::tools;
+  const ParsedOptions parsed = parse_launch_options(argc, argv);
+  if (parsed.finished) return parsed.exit_status;
+  const LaunchOptions& options = parsed.options;
+
+  const auto installation = find_installation();
+  if (!installation) {
+    fmt::print(stderr, "dsm-launch: {}\n", installation.error().what);
+    return kExitOurs;
+  }
+  if (options.check) return check_machine(installation.value());
+
+  const Program program = find_program(options.command[0]);
+  if (program.path.empty()) {
+    fmt::print(stderr, "dsm-launch: {}\n", program.problem);
+    return program.exit_status;
+  }
+  if (options.dry_run) return dry_run(options, installation.value(), program);
+  return JobController(options, installation.value(), program).run();
+}

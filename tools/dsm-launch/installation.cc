@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tools/dsm-launch/installation.h"
+
+#include <unistd.h>
+
+#include <filesystem>
+
+namespace dsm::tools {
+
+Result<Installation> find_installation() {
+  std::error_code failure;
+  const auto self = std::filesystem::read_symlink("/proc/self/exe", failure);
+  if (failure) return Error{"cannot read /proc/self/exe: " + failure.message(), failure.value()};
+  const auto bin = self.parent_path();
+  const auto lib = bin.parent_path() / "lib";
+  const Installation found{bin / "dsmd", lib / "dsm" / "dsm-runtime", lib / "libdsm.so"};
+  for (const auto& part : {found.agent, found.runtime})
+    if (access(part.c_str(), X_OK)) return Error{"needs " + part + ", which is not there or not executable; run make, or make install", 0};
+  return found;
+}
+
+}  // namespace dsm::tools

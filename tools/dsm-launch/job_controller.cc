@@ -1,0 +1,390 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tools/dsm-launch/job_controller.h"
+
+#include <fmt/core.h>
+#include <poll.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <nlohmann/json.hpp>
+
+#include "tools/common/exit_codes.h"
+#include "tools/common/job_socket.h"
+#include "tools/common/monotonic.h"
+#include "tools/dsm-launch/child_process.h"
+#include "tools/dsm-launch/job_environment.h"
+#include "tools/dsm-launch/job_report.h"
+
+namespace dsm::tools {
+namespace {
+
+using nlohmann::json;
+
+constexpr TimeNs kListenPatience = 10 * kSecond;
+constexpr TimeNs kMeshPatience = 20 * kSecond;
+constexpr TimeNs kReportPatience = 3 * kSecond;
+constexpr TimeNs kLeavePatience = 2 * kSecond;
+constexpr TimeNs kStatPatience = 2 * kSecond;
+// A peer reports a lost connection a moment before the dead agent itself is reaped; the reaped status says more.
+constexpr TimeNs kSuspicionPatience = kSecond / 5;
+constexpr TimeNs kFailurePatience = kSecond / 2;
+
+std::string random_hex(size_t bytes) {
+  std::string hex;
+  std::vector<unsigned char> raw(bytes);
+  if (getrandom(raw.data(), raw.size(), 0) != static_cast<ssize_t>(raw.size())) return hex;
+  for (const auto byte : raw) hex += fmt::format("{:02x}", byte);
+  return hex;
+}
+
+// Somebody who pressed Ctrl-C or closed the pipe knows; every other signal is said, as a shell does.
+bool worth_a_line(int wait_status) {
+  return WIFSIGNALED(wait_status) && WTERMSIG(wait_status) != SIGINT && WTERMSIG(wait_status) != SIGPIPE;
+}
+
+}  // namespace
+
+JobController::JobController(const LaunchOptions& options, const Installation& installation, const Program& program)
+    : options_(options), installation_(installation), program_(program), job_(std::to_string(getpid())) {}
+
+JobController::~JobController() {
+  for (const int fd : {app_socket_[0], app_socket_[1], listener_})
+    if (fd >= 0) close(fd);
+}
+
+int JobController::run() {
+  if (const Status started = start(); !started) fail(started.error().what);
+  loop();
+  if (failed_) return kExitOurs;
+  const int status = app_status_.value_or(0);
+  return WIFSIGNALED(status) ? kExitSignalBase + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+// ---- start -------------------------------------------------------------------------------------------------------
+
+Status JobController::start() {
+  enter(Phase::kListening);
+  secret_hex_ = random_hex(32);
+  if (secret_hex_.empty()) return Error{"cannot draw the job's secret: getrandom failed", errno};
+  if (const Status s = signals_.open(); !s) return s;
+  auto listener = listen_for_job(job_);
+  if (!listener) return listener.error();
+  listener_ = *listener;
+  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, app_socket_)) return system_error("socketpair", errno);
+  if (const Status s = start_agents(); !s) return s;
+  return start_program();
+}
+
+Status JobController::start_agents() {
+  agents_.resize(static_cast<size_t>(options_.nodes));
+  for (int node = 0; node < options_.nodes; ++node) {
+    auto child = start_agent(installation_.agent, node == 0 ? app_socket_[0] : -1);
+    if (!child) return Error{fmt::format("node {}: cannot start its agent: {}", node, child.error().what)};
+    AgentHandle& agent = agents_[static_cast<size_t>(node)];
+    agent.node = node;
+    agent.pid = child->pid;
+    agent.host = "localhost";
+    agent.control = LineStream(child->control);
+    agent.control.send(configuration(node));
+  }
+  return success();
+}
+
+Status JobController::start_program() {
+  AppCommand command{installation_.runtime, app_socket_[1], program_.path, options_.command,
+                     job_environment(), signals_.original_mask()};
+  if (!options_.argv0.empty()) command.arguments[0] = options_.argv0;
+  auto pid = start_app(command);
+  if (!pid) return pid.error();
+  app_pid_ = *pid;
+  for (int& fd : app_socket_) close(std::exchange(fd, -1));
+  return success();
+}
+
+json JobController::configuration(int node) const {
+  return {{"cmd", "configure"},
+          {"job", job_},
+          {"node", node},
+          {"nodes", options_.nodes},
+          {"secret", secret_hex_},
+          {"runtime", installation_.runtime},
+          {"bind", "127.0.0.1"},
+          {"place", options_.place},
+          {"lease", options_.lease},
+          {"poll", options_.poll},
+          {"hold_us", options_.hold_us},
+          {"mutation", options_.mutation},
+          {"verbose", options_.verbose},
+          {"heartbeat_ms", 500},
+          {"agents_on_host", options_.nodes},
+          {"app_fd", node == 0 ? app_socket_[0] : -1}};
+}
+
+// ---- the loop ----------------------------------------------------------------------------------------------------
+
+void JobController::loop() {
+  while (phase_ != Phase::kLeaving || !all_agents_reached(AgentState::kGone)) {
+    std::vector<pollfd> fds = {{signals_.fd(), POLLIN, 0}, {listener_, POLLIN, 0}};
+    for (const auto& agent : agents_)
+      fds.push_back({agent.control.fd(), static_cast<short>(POLLIN | (agent.control.wants_write() ? POLLOUT : 0)), 0});
+    for (const auto& client : clients_)
+      fds.push_back({client.fd(), static_cast<short>(POLLIN | (client.wants_write() ? POLLOUT : 0)), 0});
+    if (poll(fds.data(), fds.size(), poll_timeout_ms()) < 0 && errno != EINTR) break;
+    // The order matters: what an agent says before it dies is read before it is reaped, and the agents that
+    // died are seen before the program that died of it.
+    for (auto& agent : agents_) handle_agent_input(agent);
+    handle_signals();
+    handle_clients();
+    check_deadlines();
+  }
+  kill_everything();
+}
+
+int JobController::poll_timeout_ms() const {
+  TimeNs next = phase_deadline_;
+  if (suspicion_) next = std::min(next, suspicion_->decide_at);
+  for (const auto& [id, query] : queries_) next = std::min(next, query.deadline());
+  const TimeNs now = monotonic_ns();
+  if (next <= now) return 0;
+  return static_cast<int>(std::min<TimeNs>((next - now) / 1000000 + 1, 60000));
+}
+
+void JobController::handle_agent_input(AgentHandle& agent) {
+  if (!agent.control.open()) return;
+  const bool alive = agent.control.fill();
+  while (auto line = agent.control.next_line()) handle_agent_line(agent, *line);
+  if (!alive || !agent.control.flush()) agent.control.close();   // its exit is judged when it is reaped
+}
+
+void JobController::handle_agent_line(AgentHandle& agent, const std::string& line) {
+  const json event = json::parse(line, nullptr, false);
+  if (!event.is_object()) return fail(fmt::format("{}: its agent sent a line that is not JSON", name_of(agent)));
+  const std::string what = event.value("event", "");
+  if (what == "listening") {
+    agent.address = event.value("addr", "");
+    agent.port = event.value("port", 0);
+    agent.host = event.value("host", agent.host);
+    agent.cpus = event.value("cpus", 0);
+    set_agent_state(agent, AgentState::kListening);
+    if (phase_ == Phase::kListening && all_agents_reached(AgentState::kListening)) send_peers();
+  } else if (what == "ready") {
+    agent.runtime_pid = event.value("app_pid", 0);
+    set_agent_state(agent, AgentState::kReady);
+    if (phase_ == Phase::kMeshing && all_agents_reached(AgentState::kReady)) enter(Phase::kRunning);
+  } else if (what == "stats") {
+    const auto query = queries_.find(event.value("id", 0));
+    if (query != queries_.end()) query->second.add(agent.node, event);
+  } else if (what == "failed") {
+    suspect_peer(agent.node, event.value("what", "failed"));
+  } else if (what == "peer_lost") {
+    suspect_peer(event.value("peer", 0), event.value("what", "connection lost"));
+  } else if (what == "log" && options_.verbose) {
+    fmt::print(stderr, "dsm-launch: {}: {}\n", name_of(agent), event.value("text", ""));
+  }
+}
+
+void JobController::handle_clients() {
+  for (int fd; (fd = accept_client(listener_)) >= 0;) clients_.emplace_back(fd);
+  for (auto client = clients_.begin(); client != clients_.end();) {
+    bool alive = client->fill() && client->flush();
+    while (alive && client->next_line())   // one question exists: statistics
+      query_stats([stream = &*client](const json& job) { stream->send(job); }, kStatPatience);
+    // A query refers to its client's stream: keep a client that left until its query is answered.
+    if (!alive && queries_.empty()) client = clients_.erase(client);
+    else ++client;
+  }
+}
+
+void JobController::handle_signals() {
+  while (const auto taken = signals_.take(app_status_ ? 0 : app_pid_)) {
+    if (taken->event == SignalRelay::Event::kNoReceiver && taken->signal != SIGWINCH && taken->signal != SIGCONT && !app_status_)
+      fail(fmt::format("ended by signal {} before the program started", taken->signal));
+  }
+  reap();
+}
+
+void JobController::reap() {
+  // Agents first: a program that died because its agent died must not be taken for the cause.
+  for (auto& agent : agents_) {
+    int status;
+    if (agent.state != AgentState::kGone && agent.pid > 0 && waitpid(agent.pid, &status, WNOHANG) == agent.pid)
+      agent_exited(agent, status);
+  }
+  int status;
+  while (app_pid_ && !app_status_ && waitpid(app_pid_, &status, WNOHANG | WUNTRACED | WCONTINUED) == app_pid_)
+    program_changed(status);
+}
+
+void JobController::agent_exited(AgentHandle& agent, int wait_status) {
+  const bool expected = agent.state == AgentState::kLeaving;
+  agent.wait_status = wait_status;
+  handle_agent_input(agent);
+  set_agent_state(agent, AgentState::kGone);
+  agent.control.close();
+  for (auto& [id, query] : queries_) query.lost(agent.node);
+  if (!expected) fail(fmt::format("{}: its agent (pid {}) {}", name_of(agent), agent.pid, describe_exit(wait_status)));
+}
+
+void JobController::program_changed(int wait_status) {
+  if (WIFSTOPPED(wait_status)) {
+    raise(SIGSTOP);   // so that the shell sees the job stopped; SIGCONT to the process group wakes both
+    return;
+  }
+  if (WIFCONTINUED(wait_status)) return;
+  app_status_ = wait_status;
+  if (failed_) return;
+  if (worth_a_line(wait_status))
+    fmt::print(stderr, "dsm-launch: {}: the program (pid {}) {}\n", name_of(agents_[0]), app_pid_, describe_exit(wait_status));
+  collect_final_report();
+}
+
+void JobController::check_deadlines() {
+  const TimeNs now = monotonic_ns();
+  for (auto query = queries_.begin(); query != queries_.end();) {
+    if (!query->second.complete(now)) { ++query; continue; }
+    StatsQuery done = std::move(query->second);
+    query = queries_.erase(query);
+    done.finish();
+  }
+  if (suspicion_ && now >= suspicion_->decide_at) {
+    const Suspicion s = *suspicion_;
+    if (!failed_ && !app_status_) fail(fmt::format("{}: {}", name_of(agents_[static_cast<size_t>(s.node)]), s.what));
+    suspicion_.reset();
+  }
+  if (now < phase_deadline_) return;
+  if (phase_ == Phase::kLeaving) kill_everything();
+  else if (phase_ == Phase::kCollecting) leave();
+  else if (phase_ != Phase::kRunning) fail("timed out while waiting for " + waiting_for());
+}
+
+// ---- transitions -------------------------------------------------------------------------------------------------
+
+void JobController::set_agent_state(AgentHandle& agent, AgentState state) {
+  if (state > agent.state) agent.state = state;
+}
+
+bool JobController::all_agents_reached(AgentState state) const {
+  return std::all_of(agents_.begin(), agents_.end(), [&](const AgentHandle& a) { return a.state >= state || !a.pid; });
+}
+
+void JobController::enter(Phase phase) {
+  phase_ = phase;
+  const TimeNs patience = phase == Phase::kListening    ? kListenPatience
+                          : phase == Phase::kMeshing    ? kMeshPatience
+                          : phase == Phase::kCollecting ? kReportPatience
+                          : phase == Phase::kLeaving    ? (failed_ ? kFailurePatience : kLeavePatience)
+                                                        : 1000000 * kSecond;
+  phase_deadline_ = monotonic_ns() + patience;
+}
+
+void JobController::send_peers() {
+  enter(Phase::kMeshing);
+  json peers = json::array(), cpus = json::array();
+  for (const auto& agent : agents_) {
+    peers.push_back({{"node", agent.node}, {"addr", agent.address}, {"port", agent.port}});
+    cpus.push_back(agent.cpus);
+  }
+  for (auto& agent : agents_)
+    agent.control.send({{"cmd", "peers"}, {"peers", peers}, {"cpus", cpus}, {"app_pid", app_pid_}});
+}
+
+void JobController::suspect_peer(int node, const std::string& what) {
+  if (suspicion_ || failed_ || phase_ >= Phase::kCollecting || !agent(node)) return;
+  suspicion_ = Suspicion{node, what, monotonic_ns() + kSuspicionPatience};
+}
+
+void JobController::fail(const std::string& what) {
+  if (std::exchange(failed_, true)) return;
+  if (!app_status_ || phase_ < Phase::kCollecting) fmt::print(stderr, "dsm-launch: {}\n", what);
+  if (app_pid_ && !app_status_) kill(app_pid_, SIGKILL);
+  leave();
+}
+
+void JobController::collect_final_report() {
+  if (options_.report.empty() && !options_.verbose) return leave();
+  enter(Phase::kCollecting);
+  query_stats([this](const json& job) { finish_report(job); }, kReportPatience);
+}
+
+void JobController::finish_report(const json& job) {
+  if (options_.verbose) print_summary(job);
+  if (!options_.report.empty())
+    if (const Status written = write_report(options_.report, job); !written)
+      fmt::print(stderr, "dsm-launch: {}\n", written.error().what);
+  leave();
+}
+
+void JobController::leave() {
+  if (phase_ == Phase::kLeaving) return;
+  enter(Phase::kLeaving);
+  for (auto& agent : agents_) {
+    if (agent.state >= AgentState::kLeaving || !agent.pid) continue;
+    set_agent_state(agent, AgentState::kLeaving);
+    agent.control.send({{"cmd", "shutdown"}});
+  }
+}
+
+void JobController::kill_everything() {
+  const TimeNs deadline = monotonic_ns() + kLeavePatience;
+  if (app_pid_ && !app_status_) {
+    kill(app_pid_, SIGKILL);
+    int status;
+    if (waitpid(app_pid_, &status, 0) == app_pid_) app_status_ = status;
+  }
+  for (auto& agent : agents_) {
+    if (agent.state == AgentState::kGone || !agent.pid) continue;
+    kill(agent.pid, SIGKILL);
+    int status;
+    waitpid(agent.pid, &status, 0);
+    set_agent_state(agent, AgentState::kGone);
+  }
+  // Vessels are the agents' children and die with them; see them gone.
+  for (const auto& agent : agents_)
+    while (agent.node != 0 && agent.runtime_pid > 0 && process_runs(agent.runtime_pid) && monotonic_ns() < deadline)
+      usleep(1000);
+}
+
+// ---- questions ---------------------------------------------------------------------------------------------------
+
+void JobController::query_stats(StatsQuery::Answer answer, TimeNs patience) {
+  const int id = next_query_++;
+  std::set<int> asked;
+  for (auto& agent : agents_) {
+    if (agent.state == AgentState::kGone || !agent.control.open()) continue;
+    agent.control.send({{"cmd", "stats"}, {"id", id}});
+    asked.insert(agent.node);
+  }
+  queries_.emplace(id, StatsQuery(job_summary(), std::move(asked), monotonic_ns() + patience, std::move(answer)));
+}
+
+json JobController::job_summary() const {
+  json job = {{"id", job_},       {"launcher_pid", getpid()}, {"app_pid", app_pid_}, {"program", program_.path},
+              {"arguments", options_.command}, {"place", options_.place}, {"lease", options_.lease}, {"poll", options_.poll}};
+  if (app_status_)
+    job["exit_status"] = WIFSIGNALED(*app_status_) ? kExitSignalBase + WTERMSIG(*app_status_) : WEXITSTATUS(*app_status_);
+  return job;
+}
+
+AgentHandle* JobController::agent(int node) {
+  return node >= 0 && static_cast<size_t>(node) < agents_.size() ? &agents_[static_cast<size_t>(node)] : nullptr;
+}
+
+std::string JobController::name_of(const AgentHandle& agent) const { return fmt::format("node {} ({})", agent.node, agent.host); }
+
+std::string JobController::waiting_for() const {
+  const AgentState wanted = phase_ == Phase::kListening ? AgentState::kListening : AgentState::kReady;
+  std::string names;
+  for (const auto& agent : agents_) {
+    if (agent.state >= wanted) continue;
+    names += (names.empty() ? "" : ", ") + name_of(agent);
+    if (agent.port) names += fmt::format(" at {}:{}", agent.address, agent.port);
+  }
+  return names.empty() ? "the agents" : names;
+}
+
+}  // namespace dsm::tools

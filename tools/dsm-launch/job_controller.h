@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+// The controller of one job: starts agents and program, connects them, answers dsm-stat, and ends everything when
+// the program ends or a node dies.
+//
+// Threads: the launcher's only thread owns everything.
+// Invariants:
+//  1. Nothing of the job outlives run(): agents and vessels are gone, or killed and seen gone, before it returns.
+//  2. The first failure decides: exit status 125 and one line that names the node and what died.
+//  3. The program's own end (exit or signal) wins over what follows from it on the nodes.
+//  4. Every phase has a deadline, and its message names who is waited for.
+#pragma once
+#include <list>
+#include <map>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "libdsm/base/ids.h"
+#include "tools/common/line_stream.h"
+#include "tools/dsm-launch/agent_handle.h"
+#include "tools/dsm-launch/installation.h"
+#include "tools/dsm-launch/launch_options.h"
+#include "tools/dsm-launch/program_lookup.h"
+#include "tools/dsm-launch/signal_relay.h"
+#include "tools/dsm-launch/stats_query.h"
+
+namespace dsm::tools {
+
+class JobController {
+ public:
+  JobController(const LaunchOptions& options, const Installation& installation, const Program& program);
+  ~JobController();
+  JobController(const JobController&) = delete;
+
+  // Runs the job to its end and returns the exit status of dsm-launch.
+  int run();
+
+ private:
+  enum class Phase { kListening, kMeshing, kRunning, kCollecting, kLeaving };
+
+  Status start();
+  Status start_agents();
+  Status start_program();
+  nlohmann::json configuration(int node) const;
+
+  void loop();
+  int poll_timeout_ms() const;
+  void handle_agent_input(AgentHandle& agent);
+  void handle_agent_line(AgentHandle& agent, const std::string& line);
+  void handle_clients();
+  void handle_signals();
+  void reap();
+  void agent_exited(AgentHandle& agent, int wait_status);
+  void program_changed(int wait_status);
+  void check_deadlines();
+
+  void set_agent_state(AgentHandle& agent, AgentState state);
+  bool all_agents_reached(AgentState state) const;
+  void enter(Phase phase);
+  void send_peers();
+  void suspect_peer(int node, const std::string& what);
+  void fail(const std::string& what);
+  void collect_final_report();
+  void finish_report(const nlohmann::json& job);
+  void leave();
+  void kill_everything();
+
+  void query_stats(StatsQuery::Answer answer, TimeNs patience);
+  nlohmann::json job_summary() const;
+  AgentHandle* agent(int node);
+  std::string name_of(const AgentHandle& agent) const;
+  std::string waiting_for() const;
+
+  LaunchOptions options_;
+  Installation installation_;
+  Program program_;
+  std::string job_;
+  std::string secret_hex_;
+  SignalRelay signals_;
+  std::vector<AgentHandle> agents_;
+  int app_socket_[2] = {-1, -1};   // ours to hand out: [0] to agent 0, [1] to the program
+  pid_t app_pid_ = 0;
+  std::optional<int> app_status_;  // wait status once it has ended
+  Phase phase_ = Phase::kListening;
+  TimeNs phase_deadline_ = 0;
+  bool failed_ = false;
+  struct Suspicion {
+    int node;
+    std::string what;
+    TimeNs decide_at;
+  };
+  std::optional<Suspicion> suspicion_;
+  int listener_ = -1;
+  std::list<LineStream> clients_;
+  std::map<int, StatsQuery> queries_;
+  int next_query_ = 1;
+};
+
+}  // namespace dsm::tools

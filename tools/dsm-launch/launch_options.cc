@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tools/dsm-launch/launch_options.h"
+
+#include <fmt/core.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+
+#include "dsm/dsm.h"
+#include "tools/common/exit_codes.h"
+
+namespace dsm::tools {
+namespace {
+
+bool is_number(const std::string& text, long low, long high) {
+  if (text.empty() || text.size() > 9 || !std::all_of(text.begin(), text.end(), ::isdigit)) return false;
+  const long value = std::stol(text);
+  return value >= low && value <= high;
+}
+
+CLI::Validator one_of(std::vector<std::string> words, std::string prefix, long low, long high) {
+  std::string shape;
+  for (const auto& word : words) shape += (shape.empty() ? "" : "|") + word;
+  if (high) shape += fmt::format("|{}", prefix.empty() ? "microseconds" : prefix + "K");
+  return CLI::Validator(
+      [=](std::string& text) -> std::string {
+        if (std::find(words.begin(), words.end(), text) != words.end()) return {};
+        if (high && text.starts_with(prefix) && is_number(text.substr(prefix.size()), low, high)) return {};
+        return fmt::format("needs {}, found '{}'", shape, text);
+      },
+      shape);
+}
+
+// Options end at the first word that is not one of ours: the rest belongs to the program, whatever it looks like.
+size_t own_words(int argc, char** argv) {
+  static const std::vector<std::string> with_value = {"-n",       "--nodes",  "--place",   "--lease",
+                                                      "--poll",   "--report", "--hold-us", "--argv0",
+                                                      "--mutation"};
+  size_t i = 1;
+  while (i < static_cast<size_t>(argc)) {
+    const std::string word = argv[i];
+    if (word == "--" || word.empty() || word[0] != '-' || word == "-") break;
+    i += std::find(with_value.begin(), with_value.end(), word) != with_value.end() ? 2 : 1;
+  }
+  return std::min(i, static_cast<size_t>(argc));
+}
+
+std::string place_problem(const LaunchOptions& o) {
+  if (!o.place.starts_with("node:")) return {};
+  const int node = std::stoi(o.place.substr(5));
+  if (node < o.nodes) return {};
+  return fmt::format("--place node:{}: there are {} nodes, 0 to {}", node, o.nodes, o.nodes - 1);
+}
+
+}  // namespace
+
+ParsedOptions parse_launch_options(int argc, char** argv) {
+  ParsedOptions parsed;
+  LaunchOptions& o = parsed.options;
+  CLI::App app{"Run an existing threaded program as one process over several nodes:\n"
+               "  dsm-launch [OPTIONS] [--] PROGRAM [ARGUMENT...]"};
+  app.set_version_flag("--version", std::string("dsm-launch ") + DSM_VERSION_STRING);
+  app.add_option("-n,--nodes", o.nodes, "Number of nodes, the origin included")->envname("DSM_NODES")->check(CLI::Range(1, 256));
+  app.add_option("--place", o.place, "Where new threads go: rr (round robin), fill (node by node), local, node:K")
+      ->envname("DSM_PLACE")
+      ->check(one_of({"rr", "fill", "local"}, "node:", 0, 255));
+  app.add_option("--lease", o.lease, "Anti-ping-pong leases: auto (adaptive), off, or a fixed time in us")
+      ->envname("DSM_LEASE")
+      ->check(one_of({"auto", "off"}, "", 1, 1000000));
+  app.add_option("--poll", o.poll, "Agents poll before they block: auto, always, never")
+      ->envname("DSM_POLL")
+      ->check(one_of({"auto", "always", "never"}, "", 0, 0));
+  app.add_option("--hold-us", o.hold_us, "Minimum hold of a page that was just granted, in us")->check(CLI::Range(0, 100000));
+  app.add_option("--report", o.report, "Write statistics as JSON to this file at exit")->envname("DSM_REPORT");
+  app.add_option("--argv0", o.argv0, "")->group("");
+  app.add_option("--mutation", o.mutation, "")->group("");
+  app.add_flag("-v,--verbose", o.verbose, "Say what happens, and a table per node at exit");
+  app.add_flag("--check", o.check, "Test whether this machine can run jobs, and say what to fix");
+  app.add_flag("--dry-run", o.dry_run, "Say what would be started, start nothing");
+  app.footer("Exit status: the program's own; 128+n if signal n ended it; 125 when dsm failed; 126 not executable;\n"
+             "127 not found; 2 bad options.");
+
+  const size_t own = own_words(argc, argv);
+  try {
+    app.parse(static_cast<int>(own), argv);
+  } catch (const CLI::ParseError& error) {
+    parsed.finished = true;
+    parsed.exit_status = app.exit(error, std::cout, std::cerr) == 0 ? 0 : kExitMisuse;
+    return parsed;
+  }
+  size_t i = own;
+  if (i < static_cast<size_t>(argc) && std::string(argv[i]) == "--") ++i;
+  o.command.assign(argv + i, argv + argc);
+  std::string problem = place_problem(o);
+  if (problem.empty() && o.command.empty() && !o.check) problem = "no program given; usage: dsm-launch -n 4 -- PROGRAM [ARGUMENT...]";
+  if (!problem.empty()) {
+    std::cerr << "dsm-launch: " << problem << "\n";
+    parsed.finished = true;
+    parsed.exit_status = kExitMisuse;
+  }
+  return parsed;
+}
+
+}  // namespace dsm::tools

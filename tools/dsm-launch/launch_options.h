@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the user asked for: the command line of dsm-launch, with DSM_* environment variables as defaults.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "libdsm/base/result.h"
+
+namespace dsm::tools {
+
+struct LaunchOptions {
+  int nodes = 2;
+  std::string place = "rr";        // rr | fill | local | node:K
+  std::string lease = "auto";      // auto | off | microseconds
+  std::string poll = "auto";       // auto | always | never
+  int hold_us = 20;
+  std::string report;              // path of the JSON report, empty: none
+  std::string argv0;               // what the program sees as argv[0]; empty: as given
+  std::string mutation;            // hidden: seeded protocol bug, for the self-test of the litmus tests
+  bool verbose = false;
+  bool check = false;
+  bool dry_run = false;
+  std::vector<std::string> command;   // program and its arguments
+};
+
+// Either options, or the exit status to end with (0 after --help or --version, 2 after misuse); everything the user
+// must know has been printed then.
+struct ParsedOptions {
+  LaunchOptions options;
+  bool finished = false;
+  int exit_status = 0;
+};
+ParsedOptions parse_launch_options(int argc, char** argv);
+
+}  // namespace dsm::tools

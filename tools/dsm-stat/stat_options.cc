@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tools/dsm-stat/stat_options.h"
+
+#include <CLI/CLI.hpp>
+
+#include "dsm/dsm.h"
+#include "tools/common/exit_codes.h"
+
+namespace dsm::tools {
+
+StatOptions parse_stat_options(int argc, char** argv) {
+  StatOptions options;
+  CLI::App app{"Show the running dsm jobs of this host: where pages go and why it is slow."};
+  app.set_version_flag("--version", std::string("dsm-stat ") + DSM_VERSION_STRING);
+  app.add_option("job", options.job, "Job to show; without it all jobs are listed");
+  app.add_flag("-j,--json", options.json, "Print JSON (schema dsm-stat/1) instead of tables");
+  app.add_option("-w,--watch", options.watch_s, "Print again every SECONDS until the job ends (1 when no number is given)")
+      ->expected(0, 1)
+      ->default_str("1")
+      ->check(CLI::Range(0.05, 86400.0));
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    options.finished = true;
+    options.exit_status = app.exit(error, std::cout, std::cerr) == 0 ? 0 : kExitMisuse;
+  }
+  if (!options.finished && app.count("--watch") && options.watch_s == 0) options.watch_s = 1;
+  return options;
+}
+
+}  // namespace dsm::tools
