@@ -5,7 +5,7 @@
 # This happens while make reads its files: no rule, whoever wrote it, can run before it. It takes some 40 ms.
 
 goals        := $(or $(MAKECMDGOALS),all)
-dry_run      := $(findstring n,$(firstword -$(MAKEFLAGS)))
+dry_run      := $(findstring n,$(filter-out --%,$(firstword -$(MAKEFLAGS))))
 package_sets := build $(if $(filter check soak bench tests $(O)/tests/%,$(goals)),test)
 package_verb := $(if $(filter check soak bench demo,$(goals)),$(if $(NO_INSTALL)$(dry_run),need,install),need)
 

@@ -49,6 +49,7 @@ def strike(job, victim, rng):
         return None
     nodes = job.ready_nodes()
     time.sleep(rng.uniform(0, kLatestMoment))
+    job.run.pids()  # who belongs to the job, while parents tell
     if victim == "launcher":
         job.run.process.kill()
         return None

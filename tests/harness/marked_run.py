@@ -2,8 +2,10 @@
 """Runs a command so that everything it starts can be found again, and ended, by its pid.
 
 Each run has a mark in its environment (DSM_TEST_MARK), a session of its own and private folders
-for temporary files. A process belongs to the run when its environment carries the mark or it is in
-the session: one that leaves either of them is still found.
+for temporary files. A process belongs to the run when its environment carries the mark, when it is in
+the session, or when its parent belongs to the run (a vessel has unmapped the memory that held its
+environment, and is in its agent's session). A process that was seen once is known for good, so one
+that outlives its parent is still found.
 """
 
 import os
@@ -14,6 +16,7 @@ import signal
 import subprocess
 import tempfile
 import time
+import typing
 
 _kMarkName = "DSM_TEST_MARK"
 
@@ -61,6 +64,7 @@ class MarkedRun:
                                         stdout=stdout, stderr=stderr, **popen)
         own = popen.get("start_new_session") or popen.get("preexec_fn")
         self.session = self.process.pid if own else None
+        self.known = set()  # identities of all processes of the run that pids() has seen
 
     def wait(self, seconds):
         """The exit status as a shell gives it (128 + signal), or None after the deadline."""
@@ -75,15 +79,17 @@ class MarkedRun:
     def pids(self):
         """Living processes of the run, the command itself included."""
         wanted = f"{_kMarkName}={self.mark}".encode()
-        found = []
+        alive = {}
         for name in os.listdir("/proc"):
-            if not name.isdigit():
-                continue
-            state, session = _state_and_session(int(name))
-            if state in ("Z", "X", None):
-                continue
-            if session == self.session or wanted in _environment(int(name)):
-                found.append(int(name))
+            if name.isdigit() and (process := _Process.read(int(name))):
+                alive[process.pid] = process
+        found = {process.pid for process in alive.values()
+                 if process.session == self.session or process.identity() in self.known
+                 or wanted in _environment(process.pid)}
+        while children := {process.pid for process in alive.values()
+                           if process.parent in found and process.pid not in found}:
+            found |= children
+        self.known |= {alive[pid].identity() for pid in found}
         return sorted(found)
 
     def wait_for_no_process(self, seconds):
@@ -127,14 +133,27 @@ def _environment(pid):
         return []
 
 
-def _state_and_session(pid):
-    """The state letter and the session of a process, None and 0 when it is gone."""
-    try:
-        with open(f"/proc/{pid}/stat") as file:
-            fields = file.read().rpartition(")")[2].split()
-            return fields[0], int(fields[3])
-    except OSError:
-        return None, 0
+class _Process(typing.NamedTuple):
+    """What /proc/PID/stat says of a living process."""
+    pid: int
+    parent: int
+    session: int
+    started: int
+
+    def identity(self):
+        return self.pid, self.started
+
+    @staticmethod
+    def read(pid):
+        """None when the process is gone or a zombie."""
+        try:
+            with open(f"/proc/{pid}/stat") as file:
+                fields = file.read().rpartition(")")[2].split()
+        except OSError:
+            return None
+        if fields[0] in ("Z", "X"):
+            return None
+        return _Process(pid, int(fields[1]), int(fields[3]), int(fields[19]))
 
 
 def describe(pids):
