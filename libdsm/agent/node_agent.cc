@@ -62,6 +62,7 @@ Status NodeAgent::start() {
   }
   os::raise_fd_limit();
   os::use_fine_timers();
+  os::use_short_slices();
 
   transport::TcpConfig tcp;
   tcp.self = config_.node;

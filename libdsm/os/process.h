@@ -52,6 +52,10 @@ std::string host_name();
 int raise_fd_limit();  // soft limit of descriptors to the hard one; 0 or -errno
 // Sleeps of this thread end as soon as they may, not up to 50 us later.
 void use_fine_timers();
+// Asks the scheduler for the shortest time slices for this thread (0.1 ms; sched_setattr(2), no privilege needed).
+// Since Linux 6.12 a thread that wakes then preempts one with longer slices, so an agent is not kept waiting for
+// milliseconds by threads that compute; older kernels ignore it. Children do not inherit it. 0 or -errno.
+int use_short_slices();
 void yield();
 
 }  // namespace dsm::os
