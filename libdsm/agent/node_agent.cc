@@ -357,7 +357,13 @@ void NodeAgent::handle(const Peers& peers) {
   for (const Peer& peer : peers.peers)
     if (peer.node == config_.node) own = peer.at.address;
   unsigned here = 0;
-  for (const Peer& peer : peers.peers) here += peer.at.address == own;
+  bool first_here = true;
+  for (const Peer& peer : peers.peers) {
+    if (peer.at.address != own) continue;
+    ++here;
+    first_here &= peer.node.value >= config_.node.value;
+  }
+  if (here > 1 && first_here) ticker_.start();
   policy_.set_host_share(here, static_cast<unsigned>(os::online_cpus()));
 
   // A vessel prepares itself meanwhile; the program starts when every node can be reached.

@@ -21,6 +21,7 @@
 #include "libdsm/agent/peer_watch.h"
 #include "libdsm/agent/poll_policy.h"
 #include "libdsm/agent/runtime_service.h"
+#include "libdsm/os/preempt_ticker.h"
 #include "libdsm/os/process.h"
 #include "libdsm/transport/hmac_authenticator.h"
 
@@ -98,6 +99,7 @@ class NodeAgent final : private transport::Receiver, private EngineHost, private
   RuntimeService runtime_;
   PeerWatch watch_;
   PollPolicy policy_;
+  os::PreemptTicker ticker_;
   BlockedThreads blocked_;
   os::Child vessel_;
 
