@@ -56,7 +56,7 @@ void Shard::send_grant(const Transaction& t, const Block& block, bool zero, Send
 
 void Shard::send_fetch(const Transaction& t, const Block& block, bool final, Sends& out) {
   out.push_back({t.supplier, wire::Fetch{t.page, t.count, t.hole_count, t.access, t.requester, t.id, t.req,
-                                         block.entries[t.page.index()].version, final}});
+                                         block.entries[t.page.index()].version, final, t.may_move}});
   if (config_.mutation == Mutation::kEarlyRelease && t.access == Access::kWrite)
     out.push_back({t.supplier, wire::Release{t.page, t.count, t.id}});
 }
@@ -182,6 +182,7 @@ void Shard::fetch_exclusive(Block& block, unsigned index, const Ask& ask, Sends&
   t.supplier = owner;
   t.count = static_cast<uint16_t>(run);
   t.hole_count = static_cast<uint16_t>(holes);
+  t.may_move = read && run == 1 && !e.maybe_hole && !block.rights_stale && block.rights.allows(index, Access::kWrite);
   send_fetch(t, block, /*final=*/true, out);
 }
 

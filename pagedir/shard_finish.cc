@@ -55,7 +55,9 @@ Shard::Complaint Shard::check_done(const Transaction& t, NodeId src, const wire:
                          : t.supplier != Transaction::kNobody ? t.count : t.marked;
   if (m.count > limit) return "done with more pages than the run has";
   if (m.count == 0 && t.kind != Kind::kReadCopy) return "done without the pages that were given";
-  if (m.count != 0 && m.granted != t.access && !(hole_handed_over && t.hole_count != 0)) return "done with other rights than granted";
+  const bool moved = t.may_move && m.granted == Access::kWrite && !m.zero;
+  if (m.count == 0 && moved) return "done without the page that was handed over";
+  if (m.count != 0 && m.granted != t.access && !moved && !(hole_handed_over && t.hole_count != 0)) return "done with other rights than granted";
   return nullptr;
 }
 
@@ -68,9 +70,10 @@ Shard::Complaint Shard::on_done(NodeId src, const wire::Done& m, TimeNs now, Sen
   Block& block = *blocks_.find(m.page.block());
   apply_done(*t, m, block);
   count_done(*t, m, records_.at(block.entries[m.page.index()].record));
-  if (t->kind == Kind::kMove && !m.zero && config_.mutation != Mutation::kEarlyRelease)
+  const bool moved = !m.zero && (t->kind == Kind::kMove || (t->may_move && m.granted == Access::kWrite));
+  if (moved && config_.mutation != Mutation::kEarlyRelease)
     out.push_back({t->supplier, wire::Release{m.page, m.count, t->id}});
-  if (t->kind == Kind::kMove && !m.zero) block.suppliers.insert(t->supplier);
+  if (moved) block.suppliers.insert(t->supplier);
   finish(block, m.page.index(), slot, now, out);
   return nullptr;
 }

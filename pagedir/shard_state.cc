@@ -118,7 +118,7 @@ void Shard::digest(Hasher& out) const {
   txns_.for_each([&](const Transaction& t) {
     Hasher h = out.element();
     h.add_id(kTransactionIds, t.id.value);
-    h.add(uint64_t(t.kind) | uint64_t(t.access) << 8 | uint64_t(t.grant_after_acks) << 16 | uint64_t(t.again) << 24 |
+    h.add(uint64_t(t.kind) | uint64_t(t.access) << 8 | uint64_t(t.grant_after_acks) << 16 | uint64_t(t.may_move) << 17 | uint64_t(t.again) << 24 |
           uint64_t(t.is_recall) << 32);
     h.add(uint64_t(t.count) | uint64_t(t.hole_count) << 16 | uint64_t(t.marked) << 32);
     h.add(t.page.value);

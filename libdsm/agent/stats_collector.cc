@@ -72,6 +72,7 @@ stats::StatsReport collect_stats(const Configure& config, const Engine& engine, 
   n.faults_timed = latency.count();
   n.invalidations = cache.invalidations;
   n.downgrades = cache.downgrades;
+  n.migrations = cache.migrations;
   n.holds = cache.holds;
   n.lease_deferrals = cache.lease_deferrals;
   n.prefetched = cache.prefetched;

@@ -114,6 +114,7 @@ class CacheController {
   void supply_copy(const wire::Fetch&, uint16_t run, bool deferred, Actions& out);
   void supply_move(const wire::Fetch&, uint16_t run, bool deferred, Actions& out);
   void give_up(const wire::Invalidate&, NodeId shard_host, bool deferred, Actions& out);
+  void share(PageEntry&);
   void leave(PageEntry&);
 
   // cache_hold.cc: keeping a page for a bounded time

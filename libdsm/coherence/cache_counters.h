@@ -14,6 +14,7 @@ struct CacheCounters {
   uint64_t extents = 0, extent_pages = 0, zero_filled = 0;
   uint64_t pages_in = 0, pages_out = 0;         // with content
   uint64_t invalidations = 0, downgrades = 0;
+  uint64_t migrations = 0;           // pages handed over whole to a reader
   uint64_t holds = 0;                // requests of others that waited for the minimum hold
   uint64_t lease_deferrals = 0;      // ... for a lease beyond it
   uint64_t refusals = 0;

@@ -31,7 +31,7 @@ void CacheController::digest(Hasher& out) const {
       const PageUse* use = e.use == PageEntry::kNoUse ? nullptr : &uses_[e.use];
       if (e.state == PageState::kInvalid && e.pending == PageEntry::kNoPending && e.version == 0) continue;
       h.add(i);
-      h.add(uint64_t(e.state) | uint64_t(e.mapped) << 8 | uint64_t(e.ahead) << 16 | uint64_t(e.version) << 32);
+      h.add(uint64_t(e.state) | uint64_t(e.mapped) << 8 | uint64_t(e.ahead) << 16 | e.migration.state() << 24 | uint64_t(e.version) << 32);
       h.add_id(kTransactionIds, e.txn.value);
       if (e.state == PageState::kInvalid || use == nullptr) continue;
       h.add(static_cast<uint64_t>(use->thread.value));
@@ -79,7 +79,7 @@ void CacheController::digest(Hasher& out) const {
     if (const auto* f = std::get_if<wire::Fetch>(&d.message)) {
       h.add_id(kTransactionIds, f->txn.value);
       h.add_id(request_ids(f->requester.value), f->req);
-      h.add(uint64_t(f->access) | uint64_t(f->final) << 8 | uint64_t(f->count) << 16 | uint64_t(f->hole_count) << 32);
+      h.add(uint64_t(f->access) | uint64_t(f->final) << 8 | uint64_t(f->may_move) << 9 | uint64_t(f->count) << 16 | uint64_t(f->hole_count) << 32);
       h.add(uint64_t(f->requester.value) | uint64_t(f->version) << 32);
     } else h.add_id(kTransactionIds, std::get<wire::Invalidate>(d.message).txn.value);
     out.add_unordered(h);

@@ -94,7 +94,13 @@ void CacheController::fetch_ahead(const Ahead& ahead, Access access, Actions& ou
 
 // The page is here with the rights that the fault wants. Pages that came by fetch-ahead are mapped as a run.
 void CacheController::map_here(PageEntry& e, const Fault& f, TimeNs now, Actions& out) {
-  const Access access = e.state == PageState::kShared ? Access::kRead : Access::kWrite;
+  const bool first_write = e.migration.unwritten() && f.access == Access::kWrite;
+  if (first_write) e.migration.written();
+  if (first_write && e.mapped) {
+    out.push_back(Unprotect{f.page, 1});
+    return;
+  }
+  const Access access = e.state == PageState::kShared || e.migration.unwritten() ? Access::kRead : Access::kWrite;
   const bool fresh = !e.mapped;
   const bool was_ahead = e.ahead;
   TableBlock& block = *table_.find(f.page.block());

@@ -28,7 +28,7 @@ bool CacheController::expects(const wire::Data& m, const Pending* p) const {
     if (p == nullptr || p->page != m.page || p->has_data) return false;
     if (!m.zero && m.count > p->count) return false;
     if (p->access == Access::kWrite && m.granted != Access::kWrite) return false;
-    if (m.granted != p->access && !m.zero) return false;
+    if (m.granted != p->access && !m.zero && m.count != 1) return false;  // one page may come whole for a reader
   }
   if (!m.final && (m.count != 1 || m.zero || m.granted != Access::kWrite || m.req == 0)) return false;
   const TableBlock* b = table_.find(m.page.block());
@@ -79,9 +79,10 @@ void CacheController::install(const wire::Data& m, Pending* p, TimeNs now, Actio
     return;
   }
   TableBlock& block = table_.make(m.page.block());
-  bool wanted = false;
+  bool wanted = false, to_write = p == nullptr || p->access == Access::kWrite;
   if (p != nullptr)
-    for (const FaultWaiter& w : p->waiters) wanted = wanted || PageRange{m.page, m.count}.contains(w.page);
+    for (const FaultWaiter& w : p->waiters)
+      if (PageRange{m.page, m.count}.contains(w.page)) wanted = true, to_write = to_write || w.access == Access::kWrite;
   for (unsigned i = 0; i < m.count; ++i) {
     PageEntry& e = block.pages[m.page.index() + i];
     e.state = m.granted == Access::kRead ? PageState::kShared : PageState::kExclusive;
@@ -89,10 +90,13 @@ void CacheController::install(const wire::Data& m, Pending* p, TimeNs now, Actio
     e.version = m.version;
     e.mapped = wanted;
     e.ahead = p != nullptr && !wanted;
+    if (m.granted == Access::kRead) e.migration.came_as_copy();
+    else if (to_write) e.migration.came_for_writer();
+    else e.migration.came_for_reader();
   }
   counters_.pages_in += m.count;
   out.push_back(InstallPayload{m.page, m.count});
-  if (wanted) out.push_back(MapPages{m.page, m.count, m.granted});
+  if (wanted) out.push_back(MapPages{m.page, m.count, to_write ? m.granted : Access::kRead});
   if (p != nullptr) {
     counters_.prefetched += m.count - (wanted ? 1 : 0);
     for (const FaultWaiter& w : p->waiters)
@@ -193,9 +197,11 @@ void CacheController::gain(const wire::Grant& m, PageEntry& e, Pending& p, TimeN
     fill_zero(m.page, first, now, out);
   } else if (upgrade) {
     e.state = PageState::kExclusive;
+    e.migration.upgraded();
     if (e.mapped) out.push_back(Unprotect{m.page, 1});
     else out.push_back(MapPages{m.page, 1, Access::kWrite});
   } else {
+    e.migration.written();
     out.push_back(MapPages{m.page, 1, e.state == PageState::kShared ? Access::kRead : Access::kWrite});
   }
   e.mapped = 1;
@@ -219,6 +225,7 @@ void CacheController::complete_move(Pending& p, TimeNs now, Actions& out) {
   e.version = p.version;
   e.mapped = 1;
   e.ahead = 0;
+  e.migration.came_for_writer();
   out.push_back(MapPages{page, 1, Access::kWrite});
   for (const FaultWaiter& w : p.waiters)
     if (w.page == page) note_use(page, w.thread, now);

@@ -49,8 +49,14 @@ void CacheController::supply(const wire::Fetch& m, bool deferred, TimeNs now, Ac
   };
   uint16_t run = 1;
   while (run < m.count && fits(block.pages[m.page.index() + run]) && !must_keep(m.page + run, m.req != 0, now)) ++run;
-  if (m.access == Access::kRead) supply_copy(m, run, deferred, out);
-  else supply_move(m, run, deferred, out);
+  PageEntry& e = block.at(m.page);
+  const bool whole = m.access == Access::kWrite || (m.may_move && run == 1 && e.migration.migrates());
+  if (whole) supply_move(m, run, deferred, out);
+  else supply_copy(m, run, deferred, out);
+  if (whole && m.access == Access::kRead) {
+    ++counters_.migrations;
+    e.migration.handed_to_reader();
+  }
   counters_.pages_out += run;
 }
 
@@ -81,7 +87,7 @@ void CacheController::supply_copy(const wire::Fetch& m, uint16_t run, bool defer
     if (block.pages[m.page.index() + i].state == PageState::kExclusive) note_loss(m.page + i);
     uint16_t end = i;
     while (end < run && block.pages[m.page.index() + end].state == PageState::kExclusive)
-      block.pages[m.page.index() + end++].state = PageState::kShared;
+      share(block.pages[m.page.index() + end++]);
     if (end != i) {
       counters_.downgrades += static_cast<unsigned>(end - i);
       if (config_.mutation != Mutation::kReadKeepsOwnerWritable) out.push_back(Protect{m.page + i, static_cast<uint16_t>(end - i)});
@@ -106,8 +112,15 @@ void CacheController::supply_move(const wire::Fetch& m, uint16_t run, bool defer
   out.push_back(Send{m.requester, answer, FromSent{m.page, run}});
 }
 
+// Others may have it for reading from now on.
+void CacheController::share(PageEntry& e) {
+  e.state = PageState::kShared;
+  e.migration.shared();
+}
+
 // Its content and mapping are no longer this node's.
 void CacheController::leave(PageEntry& e) {
+  e.migration.left();
   e.state = PageState::kInvalid;
   e.mapped = 0;
   e.ahead = 0;

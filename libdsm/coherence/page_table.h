@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "libdsm/base/ids.h"
+#include "libdsm/coherence/migration.h"
 #include "libdsm/coherence/page_state.h"
 #include "libdsm/wire/messages.h"
 #include "pagedir/flat_index.h"
@@ -25,6 +26,7 @@ struct PageEntry {
   PageState state = PageState::kInvalid;
   uint8_t mapped : 1 = 0;  // as far as we know; a fault always decides
   uint8_t ahead : 1 = 0;   // came by fetch-ahead, nobody has touched it
+  Migration migration;
 };
 
 struct TableBlock {

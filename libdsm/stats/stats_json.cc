@@ -24,7 +24,7 @@ nlohmann::json to_json(const NodeStats& n) {
       {"pages_held", n.pages_held}, {"pages_in", n.pages_in}, {"pages_out", n.pages_out},
       {"bytes_in", n.bytes_in}, {"bytes_out", n.bytes_out},
       {"fault_p50_ns", n.fault_p50_ns}, {"fault_p99_ns", n.fault_p99_ns}, {"faults_timed", n.faults_timed},
-      {"invalidations", n.invalidations}, {"downgrades", n.downgrades}, {"holds", n.holds},
+      {"invalidations", n.invalidations}, {"downgrades", n.downgrades}, {"migrations", n.migrations}, {"holds", n.holds},
       {"lease_deferrals", n.lease_deferrals},
       {"prefetched", n.prefetched}, {"prefetch_used", n.prefetch_used}, {"extents", n.extents},
       {"zero_filled", n.zero_filled}, {"refusals", n.refusals},

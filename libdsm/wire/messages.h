@@ -49,7 +49,8 @@ struct Fetch {  // shard -> supplier
   TxnId txn{};
   RequestNo req{};
   Version version{};
-  bool final = false;  // copied into Data
+  bool final = false;     // copied into Data
+  bool may_move = false;  // read, one page: an owner that expects the reader to write next may hand it over whole
 };
 struct Data {  // supplier -> requester; payload follows unless `zero`
   PageNo page;

@@ -39,8 +39,8 @@ struct Printer {
                  flag(m.has_copy, " has_copy"), m.req);
   }
   std::string operator()(const Fetch& m) const {
-    return print("Fetch{%#" PRIx64 "+%u holes=%u %s for=%u txn=%#" PRIx64 " req=%" PRIu64 " v=%u%s}", m.page.value, m.count,
-                 m.hole_count, name(m.access), m.requester.value, m.txn.value, m.req, m.version, flag(m.final, " final"));
+    return print("Fetch{%#" PRIx64 "+%u holes=%u %s for=%u txn=%#" PRIx64 " req=%" PRIu64 " v=%u%s%s}", m.page.value, m.count,
+                 m.hole_count, name(m.access), m.requester.value, m.txn.value, m.req, m.version, flag(m.final, " final"), flag(m.may_move, " may-move"));
   }
   std::string operator()(const Data& m) const {
     return print("Data{%#" PRIx64 "+%u %s txn=%#" PRIx64 " req=%" PRIu64 " v=%u%s%s%s}", m.page.value, m.count,

@@ -34,7 +34,7 @@ template <class IO, class M> constexpr void fields(IO& io, M& m) requires std::i
   io(m.page, m.count, m.access, m.has_copy, m.req);
 }
 template <class IO, class M> constexpr void fields(IO& io, M& m) requires std::is_same_v<std::remove_const_t<M>, Fetch> {
-  io(m.page, m.count, m.hole_count, m.access, m.requester, m.txn, m.req, m.version, m.final);
+  io(m.page, m.count, m.hole_count, m.access, m.requester, m.txn, m.req, m.version, m.final, m.may_move);
 }
 template <class IO, class M> constexpr void fields(IO& io, M& m) requires std::is_same_v<std::remove_const_t<M>, Data> {
   io(m.page, m.count, m.granted, m.txn, m.req, m.version, m.zero, m.final, m.deferred);
@@ -113,7 +113,7 @@ template <class M> constexpr size_t wire_bytes() {
   return kHeaderBytes + counter.bytes;
 }
 static_assert(wire_bytes<Request>() == 28);
-static_assert(wire_bytes<Fetch>() == 44);
+static_assert(wire_bytes<Fetch>() == 45);
 static_assert(wire_bytes<Data>() == 42);
 static_assert(wire_bytes<Invalidate>() == 24);
 static_assert(wire_bytes<InvalidateAck>() == 25);

@@ -85,6 +85,7 @@ void ActionExecutor::operator()(const coherence::RestoreSent& restore) {
 
 void ActionExecutor::operator()(const coherence::ForgetSent& forget) {
   each(forget.page, forget.count, [&](PageNo p) { node_.memory_.forget(p); });
+  effects_.zapped.push_back({forget.page, forget.count});
   touched(forget.page, forget.count);
 }
 

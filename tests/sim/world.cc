@@ -182,7 +182,10 @@ bool World::timer_due(NodeId id) const {
 
 bool World::take_something(NodeId id) {
   Agent& a = agent(id);
-  std::erase_if(a.faults, [&](uint32_t thread) { return !machine_.threads()[thread].fault_unread; });
+  std::erase_if(a.faults, [&](uint32_t i) {  // served before it was read; the thread may have moved since
+    const ScriptedThread& thread = machine_.threads()[i];
+    return !thread.fault_unread || thread.node != id;
+  });
   enum class Source { kMessage, kFault, kTimer, kNotice };
   std::vector<Source> sources;
   if (!a.arrived.empty()) sources.push_back(Source::kMessage);
