@@ -31,7 +31,8 @@ void CacheController::digest(Hasher& out) const {
       const PageUse* use = e.use == PageEntry::kNoUse ? nullptr : &uses_[e.use];
       if (e.state == PageState::kInvalid && e.pending == PageEntry::kNoPending && e.version == 0) continue;
       h.add(i);
-      h.add(uint64_t(e.state) | uint64_t(e.mapped) << 8 | uint64_t(e.ahead) << 16 | e.migration.state() << 24 | uint64_t(e.version) << 32);
+      h.add(uint64_t(e.state) | uint64_t(e.mapped) << 8 | uint64_t(e.ahead) << 16 | uint64_t(e.version) << 32);
+      h.add(e.migration.state());
       h.add_id(kTransactionIds, e.txn.value);
       if (e.state == PageState::kInvalid || use == nullptr) continue;
       h.add(static_cast<uint64_t>(use->thread.value));

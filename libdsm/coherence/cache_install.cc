@@ -92,7 +92,7 @@ void CacheController::install(const wire::Data& m, Pending* p, TimeNs now, Actio
     e.ahead = p != nullptr && !wanted;
     if (m.granted == Access::kRead) e.migration.came_as_copy();
     else if (to_write) e.migration.came_for_writer();
-    else e.migration.came_for_reader();
+    else to_write = e.migration.came_for_reader();  // a run of one
   }
   counters_.pages_in += m.count;
   out.push_back(InstallPayload{m.page, m.count});

@@ -3,6 +3,7 @@
 
 #include <cerrno>
 #include <poll.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 namespace dsm::os {
@@ -27,6 +28,14 @@ int write_all(int fd, std::span<const std::byte> from) {
       return -errno;
     }
   }
+  return 0;
+}
+
+int make_stream_pair(Fd* a, Fd* b) {
+  int pair[2];
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0) return -errno;
+  a->reset(pair[0]);
+  b->reset(pair[1]);
   return 0;
 }
 

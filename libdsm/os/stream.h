@@ -4,11 +4,15 @@
 #include <cstddef>
 #include <span>
 
+#include "libdsm/os/fd.h"
+
 namespace dsm::os {
 
 // Bytes read, 0 at the end, -errno. EINTR is repeated.
 int read_some(int fd, std::span<std::byte> into);
 // All of it, waiting where the descriptor is non-blocking. 0 or -errno. The process must ignore SIGPIPE.
 int write_all(int fd, std::span<const std::byte> from);
+// Two ends of a stream, close-on-exec. 0 or -errno.
+int make_stream_pair(Fd* a, Fd* b);
 
 }  // namespace dsm::os

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "libdsm/transport/loopback.h"
 
-#include <sys/socket.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
 
 #include "libdsm/base/check.h"
+#include "libdsm/os/stream.h"
 #include "libdsm/transport/frame.h"
 
 namespace dsm::transport {
@@ -77,14 +76,13 @@ void LoopbackTransport::lose(NodeId peer, Error why) {
 
 void LoopbackTransport::open_channel(NodeId peer, Bytes greeting, uint64_t token) {
   LoopbackTransport* there = other(peer);
-  int ends[2];
-  if (!there || !is_up(peer) || ::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) {
+  const auto mine = std::make_shared<os::Fd>(), theirs = std::make_shared<os::Fd>();
+  if (!there || !is_up(peer) || os::make_stream_pair(mine.get(), theirs.get()) != 0) {
     events_.push_back([this, peer, token] {
       receiver_.on_channel_opened(token, Error{"node " + std::to_string(peer.value) + " is not connected", ENOTCONN});
     });
     return;
   }
-  const auto mine = std::make_shared<os::Fd>(ends[0]), theirs = std::make_shared<os::Fd>(ends[1]);
   events_.push_back([this, token, mine] { receiver_.on_channel_opened(token, std::move(*mine)); });
   there->events_.push_back([there, from = self_, theirs, text = std::vector<std::byte>(greeting.begin(), greeting.end())] {
     there->receiver_.on_channel(from, text, std::move(*theirs));

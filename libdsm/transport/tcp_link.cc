@@ -2,7 +2,6 @@
 #include "libdsm/transport/tcp_link.h"
 
 #include <poll.h>
-#include <sys/socket.h>
 
 #include <cerrno>
 #include <cstring>

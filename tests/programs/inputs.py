@@ -8,7 +8,7 @@ changes, raise kVersion, so that older files are not used again.
 import os
 import random
 
-kVersion = 1
+kVersion = 4
 
 
 def _words(out, mebibytes):
@@ -31,23 +31,27 @@ def _words(out, mebibytes):
         left -= len(data)
 
 
-def text_12m(out):
-    _words(out, 12)
-
-
 def text_24m(out):
     _words(out, 24)
 
 
-def text_64m(out):
-    _words(out, 64)
+def text_40m(out):
+    _words(out, 40)
 
 
-def number_lines(out, lines=2000000):
-    """Lines of numbers and letters in no order, with some that are equal."""
+def text_96m(out):
+    _words(out, 96)
+
+
+def log_lines(out, lines=270000):
+    """Lines like those of a server's log, in no order, with long paths that begin alike."""
     rng = random.Random(12)
+    hosts = [f"https://files.example.org/{rng.getrandbits(8)}/" + "segment/" * 12 for _ in range(3)]
+    paths = [f"{rng.choice(hosts)}{rng.getrandbits(20)}" for _ in range(30000)]
     for _ in range(lines // 10000):
-        out.write("".join(f"{rng.getrandbits(44):x} {rng.getrandbits(20)}\n"
+        out.write("".join(f"GET {rng.choice(paths)} 10.{rng.getrandbits(8)}.{rng.getrandbits(8)}.7 "
+                          f"{rng.choice((200, 200, 304, 404))} {rng.getrandbits(44):x} "
+                          f"\"dsm-test/1.0 (X11; Linux x86_64)\"\n"
                           for _ in range(10000)).encode())
 
 
@@ -71,7 +75,7 @@ def genome_fa(out):
         out.write(sequence[at:at + 80] + b"\n")
 
 
-def reads_fa(out, reads=1800, length=6000):
+def reads_fa(out, reads=2300, length=6000):
     """Reads from the reference, one base in twelve changed, half of them from the other strand."""
     rng = random.Random(14)
     reference = _reference()
@@ -85,7 +89,7 @@ def reads_fa(out, reads=1800, length=6000):
         out.write(b">read%d\n%s\n" % (number, bytes(read)))
 
 
-def proteins_fa(out, count=64, length=230):
+def proteins_fa(out, count=8, length=1900):
     """A family of proteins: copies of copies of one ancestor, with changes, gaps and insertions."""
     rng = random.Random(15)
     acids = "ACDEFGHIKLMNPQRSTVWY"
@@ -106,7 +110,7 @@ def proteins_fa(out, count=64, length=230):
         out.write(f">protein{number}\n{sequence}\n".encode())
 
 
-def picture_ppm(out, width=3600, height=2600):
+def picture_ppm(out, width=4400, height=3200):
     """A colour gradient with noise."""
     rng = random.Random(16)
     out.write(b"P6\n%d %d\n255\n" % (width, height))
@@ -119,7 +123,7 @@ def picture_ppm(out, width=3600, height=2600):
         out.write(row)
 
 
-kGenerators = {f.__name__: f for f in (text_12m, text_24m, text_64m, number_lines, genome_fa,
+kGenerators = {f.__name__: f for f in (text_24m, text_40m, text_96m, log_lines, genome_fa,
                                        reads_fa, proteins_fa, picture_ppm)}
 
 

@@ -2,6 +2,7 @@
 // Open-addressing map from a 64-bit key to a dense index. Keys are never removed: blocks and page records live as long
 // as their table. Look-ups touch one cache line as a rule.
 #pragma once
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 

@@ -93,7 +93,7 @@ std::string outcome(long task, std::future<uint64_t>& future) {
 
 int main(int argc, char** argv) {
   long tasks = number_argument(argc, argv, 1, 240);
-  long work = number_argument(argc, argv, 2, 1500000);
+  long work = number_argument(argc, argv, 2, 2600000);
   const long at_once = 4;
   std::vector<std::string> lines;
   for (long first = 0; first < tasks; first += at_once) {

@@ -223,7 +223,7 @@ static void signal_each(void) {
 
 int main(int argc, char** argv) {
   long rounds = number_argument(argc, argv, 1, 18);
-  g_work = number_argument(argc, argv, 2, 5000000);
+  g_work = number_argument(argc, argv, 2, 6500000);
   pthread_mutexattr_t attributes;
   CHECK_ZERO(pthread_mutexattr_init(&attributes));
   CHECK_ZERO(pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_ERRORCHECK));

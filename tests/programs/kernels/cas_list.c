@@ -119,7 +119,7 @@ int main(int argc, char** argv) {
   g_threads = number_argument(argc, argv, 1, 4);
   g_keys = number_argument(argc, argv, 2, 300);
   g_carries = number_argument(argc, argv, 3, 300);
-  g_work = number_argument(argc, argv, 4, 250000);
+  g_work = number_argument(argc, argv, 4, 300000);
   CHECK(g_threads >= 1 && g_threads <= kMostThreads && g_keys <= kMostKeys);
   for (uint32_t i = 0; i < kCarried; i++) push(&g_stacks[i & 1], i);
   CHECK_ZERO(pthread_barrier_init(&g_inserted, NULL, (unsigned)g_threads));

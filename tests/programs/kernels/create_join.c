@@ -46,7 +46,7 @@ static void* run_detached(void* argument) {
 
 int main(int argc, char** argv) {
   long threads = number_argument(argc, argv, 1, 1000);
-  g_work = number_argument(argc, argv, 2, 400000);
+  g_work = number_argument(argc, argv, 2, 460000);
   long at_a_time = number_argument(argc, argv, 3, 4);
   CHECK(at_a_time >= 1 && at_a_time <= kMostAtATime && threads % at_a_time == 0);
   CHECK((g_results = calloc((size_t)(threads + kDetached), sizeof *g_results)) != NULL);

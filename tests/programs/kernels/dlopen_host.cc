@@ -50,7 +50,7 @@ void use(Plugin* plugin, uint64_t seed, long calls, Tally* tally) {
 int main(int argc, char** argv) {
   long threads = number_argument(argc, argv, 1, 4);
   long rounds = number_argument(argc, argv, 2, 7);
-  long calls = number_argument(argc, argv, 3, 10000);
+  long calls = number_argument(argc, argv, 3, 12000);
   Tally total;
   for (long round = 0; round < rounds; round++) {
     void* library = nullptr;

@@ -122,7 +122,7 @@ int main(int argc, char** argv) {
   g_workers = number_argument(argc, argv, 1, 2);
   g_clients = number_argument(argc, argv, 2, 3);
   g_messages = number_argument(argc, argv, 3, 300);
-  g_work = number_argument(argc, argv, 4, 700000);
+  g_work = number_argument(argc, argv, 4, 800000);
   CHECK(g_workers <= kMostThreads && g_clients <= kMostThreads);
   listen_on_loopback();
   CHECK((g_stop = eventfd(0, EFD_CLOEXEC)) >= 0);

@@ -36,7 +36,7 @@ static void* end_process(void* unused) {
 int main(int argc, char** argv) {
   CHECK(argc > 1);
   g_way = argv[1];
-  g_work = number_argument(argc, argv, 2, 300000000);
+  g_work = number_argument(argc, argv, 2, 360000000);
   CHECK_ZERO(atexit(at_exit));
   CHECK_ZERO(pthread_barrier_init(&g_started, NULL, kThreads + 1));
   int in_thread = strcmp(g_way, "return") != 0;

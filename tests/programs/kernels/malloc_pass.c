@@ -90,7 +90,7 @@ static void* run(void* argument) {
 int main(int argc, char** argv) {
   g_threads = number_argument(argc, argv, 1, 4);
   g_blocks = number_argument(argc, argv, 2, 400);
-  g_work = number_argument(argc, argv, 3, 350000);
+  g_work = number_argument(argc, argv, 3, 450000);
   CHECK(g_threads >= 1 && g_threads <= kMostThreads);
   pthread_t ids[kMostThreads];
   size_t bytes = 0, expected = 0;

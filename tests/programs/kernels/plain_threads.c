@@ -61,7 +61,7 @@ static uint64_t write_and_read_back(void) {
 int main(int argc, char** argv) {
   long threads = number_argument(argc, argv, 1, 4);
   g_jobs_total = number_argument(argc, argv, 2, 300);
-  g_work = number_argument(argc, argv, 3, 2000000);
+  g_work = number_argument(argc, argv, 3, 2400000);
   CHECK(threads >= 1 && threads <= kMostThreads && g_jobs_total <= kMostJobs);
   pthread_t ids[kMostThreads];
   long done[kMostThreads] = {0}, sum = 0;

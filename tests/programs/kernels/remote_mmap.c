@@ -184,7 +184,7 @@ static void write_file(void) {
 int main(int argc, char** argv) {
   g_threads = number_argument(argc, argv, 1, 4);
   g_rounds = number_argument(argc, argv, 2, 14);
-  g_work = number_argument(argc, argv, 3, 8000000);
+  g_work = number_argument(argc, argv, 3, 11000000);
   CHECK(g_threads >= 2 && g_threads <= kMostThreads);
   install_fault_guard();
   write_file();

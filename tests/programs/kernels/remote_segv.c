@@ -75,7 +75,7 @@ static void* run(void* argument) {
 int main(int argc, char** argv) {
   long threads = number_argument(argc, argv, 1, 4);
   g_rounds = number_argument(argc, argv, 2, 100);
-  g_work = number_argument(argc, argv, 3, 1500000);
+  g_work = number_argument(argc, argv, 3, 1800000);
   CHECK(threads >= 1 && threads <= kMostThreads);
   struct sigaction action;
   memset(&action, 0, sizeof action);

@@ -160,7 +160,7 @@ static void check_turns(void) {
 int main(int argc, char** argv) {
   g_threads = number_argument(argc, argv, 1, 4);
   g_rounds = number_argument(argc, argv, 2, 100);
-  g_work = number_argument(argc, argv, 3, 300000);
+  g_work = number_argument(argc, argv, 3, 360000);
   CHECK(g_threads >= 1 && g_threads <= kMostThreads);
   g_kinds = mmap(NULL, sizeof *g_kinds * kKinds, PROT_READ | PROT_WRITE,
                  MAP_SHARED | MAP_ANONYMOUS, -1, 0);

@@ -52,7 +52,7 @@ static void* run(void* argument) {
 int main(int argc, char** argv) {
   g_threads = number_argument(argc, argv, 1, 3);
   g_phases = number_argument(argc, argv, 2, 140);
-  g_work = number_argument(argc, argv, 3, 1000000);
+  g_work = number_argument(argc, argv, 3, 1200000);
   CHECK(g_threads >= 1 && g_threads <= kMostThreads);
   pthread_t ids[kMostThreads];
   for (long t = 0; t < g_threads; t++) CHECK_ZERO(pthread_create(&ids[t], NULL, run, (void*)t));

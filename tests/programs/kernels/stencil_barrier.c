@@ -61,7 +61,7 @@ static struct plate new_plate(long rows) {
 
 int main(int argc, char** argv) {
   long threads = number_argument(argc, argv, 1, 4);
-  long steps = number_argument(argc, argv, 2, 500);
+  long steps = number_argument(argc, argv, 2, 1100);
   long rows = number_argument(argc, argv, 3, 1024);
   CHECK(threads >= 1 && threads <= 64 && rows > threads + 2);
 

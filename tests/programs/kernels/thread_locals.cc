@@ -66,7 +66,7 @@ void run(long id, long rounds, long work, pthread_key_t key, pthread_barrier_t* 
 int main(int argc, char** argv) {
   long threads = number_argument(argc, argv, 1, 4);
   long generations = number_argument(argc, argv, 2, 50);
-  long work = number_argument(argc, argv, 3, 1000000);
+  long work = number_argument(argc, argv, 3, 1400000);
   pthread_key_t key;
   CHECK_ZERO(pthread_key_create(&key, destroy_key_value));
   for (long g = 0; g < generations; g++) {

@@ -9,7 +9,7 @@ import threading
 import zlib
 
 THREADS = 4
-BLOCKS = int(sys.argv[1]) if len(sys.argv) > 1 else 340
+BLOCKS = int(sys.argv[1]) if len(sys.argv) > 1 else 430
 BLOCK_BYTES = 256 << 10
 
 

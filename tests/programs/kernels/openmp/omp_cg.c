@@ -48,7 +48,7 @@ static void scale_add(double* y, const double* x, double scale, const double* z,
 }
 
 int main(int argc, char** argv) {
-  g_side = number_argument(argc, argv, 1, 900);
+  g_side = number_argument(argc, argv, 1, 1300);
   long iterations = number_argument(argc, argv, 2, 350);
   long n = g_side * g_side;
   size_t bytes = (size_t)n * sizeof(double);
