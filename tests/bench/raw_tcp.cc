@@ -36,6 +36,11 @@ void pin(int cpu) {
   ::sched_setaffinity(0, sizeof set, &set);  // best effort: with one CPU the figures are bad anyway
 }
 
+bool pinned_to_first() {
+  cpu_set_t set;
+  return ::sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) == 1 && CPU_ISSET(0, &set);
+}
+
 }  // namespace
 
 uint64_t now_ns() {
@@ -51,13 +56,13 @@ double median(std::vector<double> values) {
   return *middle;
 }
 
-Child::Child(const std::function<void()>& child, Where where) {
+Child::Child(const std::function<void()>& child) {
   std::fflush(nullptr);
   pid_ = ::fork();
   if (pid_ < 0) die("fork");
   if (pid_ > 0) return;
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-  if (where == kSecondCpu) pin(1);
+  if (pinned_to_first()) pin(1);
   child();
   ::_exit(0);
 }

@@ -15,8 +15,8 @@ double median(std::vector<double> values);
 // Runs `child` in a forked process, and kills it when this object ends.
 class Child {
  public:
-  enum Where { kSecondCpu, kAnyCpu };  // the second if there is one, for a caller that is pinned to the first
-  explicit Child(const std::function<void()>& child, Where where = kAnyCpu);
+  // Beside a caller that is pinned to the first CPU it runs on the second, else anywhere.
+  explicit Child(const std::function<void()>& child);
   ~Child();
   Child(const Child&) = delete;
   Child& operator=(const Child&) = delete;

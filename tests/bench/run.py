@@ -4,7 +4,7 @@
 
   run.py --build build [--only REGEX] [--rounds N]
 
-Medians over the rounds; the two agents poll (--poll always) unless a line says otherwise. A measure that misses its target
+Medians over the rounds; the two agents poll (--poll always) unless the measure says otherwise. A measure that misses its target
 is marked and does not fail the run; one that cannot be taken does.
 """
 
@@ -32,10 +32,11 @@ def main():
     bench = Bench(arguments.build)
     chosen = [m for m in MEASURES if re.search(arguments.only, m.name)]
 
-    print(f"{os.cpu_count()} CPUs, load {os.getloadavg()[0]:.1f} at the start; n = {bench.nodes}, both agents polling")
+    print(f"{os.cpu_count()} CPUs, load {os.getloadavg()[0]:.1f} at the start; n = {bench.nodes}; * = agents not polling")
     print(ROW.format("", "value", "unit", "limit", "ratio", "target", ""))
     results, failures = [], 0
     for measure in chosen:
+        bench.poll = "always" if measure.polling else "auto"
         try:
             samples = [measure.take(bench) for _ in range(arguments.rounds or measure.rounds)]
         except BenchError as error:
@@ -63,7 +64,7 @@ def result_of(measure, samples):
         "target": measure.target,
         "met": measure.met(ratio) or all(s.excused for s in samples),
         "limit_is": measure.limit_is,
-        "polling": True,
+        "polling": measure.polling,
         "rounds": len(samples),
         "note": samples[-1].note,
     }
@@ -74,7 +75,7 @@ def table_row(measure, result):
     remarks = "; ".join(text for text in (measure.limit_is, result["note"]) if text)
     if not result["met"]:
         remarks = "MISSED; " + remarks
-    return ROW.format(measure.name, f"{result['value']:.2f}", measure.unit, f"{result['limit']:.2f}",
+    return ROW.format(measure.name + ("" if measure.polling else " *"), f"{result['value']:.2f}", measure.unit, f"{result['limit']:.2f}",
                       f"{result['ratio']:.2f}", target, remarks)
 
 

@@ -63,7 +63,11 @@ TEST(PollPolicyTest, SpinsOnlyWhileItPays) {
   EXPECT_FALSE(policy.spins(false, 1000));
   policy.set_host_share(3, 4);
   EXPECT_FALSE(policy.spins(true, 1000));
-  EXPECT_TRUE(PollPolicy(PollMode::kAlways).spins(false, 1u << 30));
+  PollPolicy always(PollMode::kAlways);
+  always.progressed(1000);
+  EXPECT_TRUE(always.spins(true, 1u << 30));
+  EXPECT_TRUE(always.spins(false, 1000 + 900'000));
+  EXPECT_FALSE(always.spins(false, 1000 + 1'100'000));
   EXPECT_FALSE(PollPolicy(PollMode::kNever).spins(true, 0));
 }
 
