@@ -122,7 +122,8 @@ class CacheController {
   void note_waiting(ThreadUse&, ThreadId, TimeNs now);
   bool must_keep(PageNo, bool leasable, TimeNs now) const;
   bool leased(const Deferred&, LeaseMode) const;
-  void defer(Deferred, TimeNs now, Actions& out);
+  bool looks_late(const wire::Fetch&, TimeNs now);
+  void defer(Deferred, bool late, TimeNs now, Actions& out);
   void look(Deferred&, TimeNs now, Actions& out);
   TimeNs look_at(const Deferred&) const;
   bool judge(Deferred&, uint64_t digest, TimeNs now);

@@ -129,11 +129,20 @@ bool CacheController::must_keep(PageNo page, bool leasable, TimeNs now) const {
   return false;
 }
 
-void CacheController::defer(Deferred d, TimeNs now, Actions& out) {
+// Not kept, but perhaps written so busily that it should be: asked at each request for the page that comes after its hold.
+bool CacheController::looks_late(const wire::Fetch& m, TimeNs now) {
+  PageUse* use = use_of(m.page);
+  if (config_.lease.mode != LeaseMode::kAuto || m.req == 0 || use == nullptr || thread_blocked(use->thread)) return false;
+  const PageEntry& e = *table_.find(m.page);
+  if (e.state != PageState::kExclusive || !e.mapped || e.migration.unwritten()) return false;
+  return use->lease.looks_late(config_, now - use->mapped_at);
+}
+
+void CacheController::defer(Deferred d, bool late, TimeNs now, Actions& out) {
   const PageUse& use = *use_of(d.page);
   if (now < use.hold_until) {
     ++counters_.holds;
-  } else {
+  } else if (!late) {
     d.stage = Stage::kLease;
     d.look_at = now;
     if (config_.lease.mode == LeaseMode::kFixed) d.look_at = use.mapped_at + config_.lease.fixed_ns;
@@ -232,10 +241,10 @@ bool CacheController::judge(Deferred& d, uint64_t digest, TimeNs now) {
   }
   if (d.sampled_in == Stage::kHoldEnd) {
     if (!changed) {
-      use.lease.idle_at_end_of_hold();
+      use.lease.idle_after_hold();
       return false;
     }
-    use.lease.busy_at_end_of_hold(config_);
+    use.lease.busy_after_hold(config_, now - use.mapped_at);
     if (now >= use.mapped_at + use.lease.cap_ns()) return false;
     d.by_lease = true;
     ++counters_.lease_deferrals;

@@ -25,12 +25,13 @@ void CacheController::take(NodeId src, const wire::Fetch& m, TimeNs now, Actions
   }
   if (e.state == PageState::kInvalid) return error(src, "fetch of a page that is not here", out);
   if (m.access == Access::kWrite && e.state == PageState::kShared && m.count != 1) return error(src, "fetch of a shared run", out);
-  if (must_keep(m.page, /*leasable=*/m.req != 0, now)) {
+  const bool kept = must_keep(m.page, /*leasable=*/m.req != 0, now);
+  if (kept || looks_late(m, now)) {
     Deferred d;
     d.page = m.page;
     d.shard_host = src;
     d.message = m;
-    defer(d, now, out);
+    defer(d, !kept, now, out);
     return;
   }
   supply(m, false, now, out);
@@ -140,7 +141,7 @@ void CacheController::take(NodeId src, const wire::Invalidate& m, TimeNs now, Ac
     d.page = m.page;
     d.shard_host = src;
     d.message = m;
-    defer(d, now, out);
+    defer(d, false, now, out);
     return;
   }
   give_up(m, src, false, out);
