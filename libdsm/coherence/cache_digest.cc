@@ -77,6 +77,7 @@ void CacheController::digest(Hasher& out) const {
     h.add(uint64_t(d.stage) | uint64_t(d.sampled_in) << 8 | uint64_t(d.by_lease) << 16 | uint64_t(d.message.index()) << 24);
     h.add(d.digest);
     h.add(left(d.look_at, latest_));
+    if (config_.lease.mode != LeaseMode::kOff) h.add(left(d.arrived + config_.lease.max_ns, latest_));
     if (const auto* f = std::get_if<wire::Fetch>(&d.message)) {
       h.add_id(kTransactionIds, f->txn.value);
       h.add_id(request_ids(f->requester.value), f->req);

@@ -140,6 +140,7 @@ bool CacheController::looks_late(const wire::Fetch& m, TimeNs now) {
 
 void CacheController::defer(Deferred d, bool late, TimeNs now, Actions& out) {
   const PageUse& use = *use_of(d.page);
+  d.arrived = now;
   if (now < use.hold_until) {
     ++counters_.holds;
   } else if (!late) {
@@ -226,7 +227,7 @@ bool CacheController::judge(Deferred& d, uint64_t digest, TimeNs now) {
   PageUse& use = *use_of(d.page);
   const bool first_look = !d.has_digest;
   const bool changed = digest != d.digest;
-  const TimeNs cap_end = use.mapped_at + use.lease.cap_ns();
+  const TimeNs cap_end = d.arrived + use.lease.cap_ns();
   d.digest = digest;
   d.has_digest = true;
   if (first_look && d.sampled_in == Stage::kHold) {
@@ -245,7 +246,7 @@ bool CacheController::judge(Deferred& d, uint64_t digest, TimeNs now) {
       return false;
     }
     use.lease.busy_after_hold(config_, now - use.mapped_at);
-    if (now >= use.mapped_at + use.lease.cap_ns()) return false;
+    if (now >= d.arrived + use.lease.cap_ns()) return false;
     d.by_lease = true;
     ++counters_.lease_deferrals;
   } else if (!changed) {
@@ -256,7 +257,7 @@ bool CacheController::judge(Deferred& d, uint64_t digest, TimeNs now) {
     return false;
   }
   d.stage = Stage::kLease;
-  d.look_at = std::min(now + config_.lease.sample_ns, use.mapped_at + use.lease.cap_ns());
+  d.look_at = std::min(now + config_.lease.sample_ns, d.arrived + use.lease.cap_ns());
   return true;
 }
 

@@ -18,6 +18,7 @@ struct Deferred {
   PageNo page;
   NodeId shard_host;
   std::variant<wire::Fetch, wire::Invalidate> message;
+  TimeNs arrived = 0;               // what a lease adds to its wait counts from here
   Stage stage = Stage::kHold;
   Stage sampled_in = Stage::kHold;  // kSampling: the stage before
   TimeNs look_at = 0;               // kHoldEnd: not before; kLease: the next look

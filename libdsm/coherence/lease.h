@@ -13,7 +13,7 @@ namespace dsm::coherence {
 
 class Lease {
  public:
-  // From the mapping, as it stands now. 0: the minimum hold only.
+  // How much longer than the minimum hold a request may wait, as it stands now. 0: no longer.
   TimeNs cap_ns() const { return TimeNs{cap_us_} * 1000; }
   // Whether a request that comes after hold and lease, `held_ns` from the mapping, shall look if the page is still being
   // written, which costs it two looks: the requests of a slow network all come late.
