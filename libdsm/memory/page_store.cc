@@ -32,6 +32,11 @@ int PageStore::read(PageNo first, std::span<std::byte> bytes) const {
 
 int PageStore::punch(PageNo first, uint64_t count) { return memfd_.punch(first.address(), count * kPageBytes); }
 
+// `offset`: where the run ends, or -errno: there is no such place (-ENXIO), so it ends nowhere.
+uint64_t PageStore::run_to(int64_t offset, PageNo first, uint64_t limit) {
+  return offset < 0 ? limit : std::min(limit, (static_cast<uint64_t>(offset) - first.address()) / kPageBytes);
+}
+
 int PageStore::presence(BlockNo block, wire::BlockBits* present) const {
   *present = {};
   const uint64_t begin = first_page(block).address(), end = begin + kPagesPerBlock * kPageBytes;
@@ -39,9 +44,9 @@ int PageStore::presence(BlockNo block, wire::BlockBits* present) const {
     int64_t data = memfd_.next_data(at);
     if (data == -ENXIO || (data >= 0 && static_cast<uint64_t>(data) >= end)) return 0;
     if (data < 0) return static_cast<int>(data);
-    int64_t hole = memfd_.next_hole(static_cast<uint64_t>(data));
+    int64_t hole = memfd_.end_of_data(static_cast<uint64_t>(data), end);
     if (hole < 0) return static_cast<int>(hole);
-    uint64_t stop = std::min<uint64_t>(static_cast<uint64_t>(hole), end);
+    auto stop = static_cast<uint64_t>(hole);
     unsigned from = page_of(static_cast<uint64_t>(data)).index();
     present->set_run(from, static_cast<unsigned>((stop - static_cast<uint64_t>(data)) / kPageBytes));
     at = stop;

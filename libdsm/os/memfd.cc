@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "libdsm/os/memfd.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
 #include <linux/falloc.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
+
+#include "libdsm/base/ids.h"
 
 namespace dsm::os {
 namespace {
@@ -54,6 +58,13 @@ int Memfd::punch(uint64_t offset, uint64_t length) {
   return 0;
 }
 
+int Memfd::allocate(uint64_t offset, uint64_t length) {
+  while (::fallocate(fd_.get(), FALLOC_FL_KEEP_SIZE, static_cast<off_t>(offset), static_cast<off_t>(length)) < 0) {
+    if (errno != EINTR) return -errno;
+  }
+  return 0;
+}
+
 int64_t Memfd::next_data(uint64_t offset) const {
   int64_t at = ::lseek(fd_.get(), static_cast<off_t>(offset), SEEK_DATA);
   return at < 0 ? -errno : at;
@@ -62,6 +73,22 @@ int64_t Memfd::next_data(uint64_t offset) const {
 int64_t Memfd::next_hole(uint64_t offset) const {
   int64_t at = ::lseek(fd_.get(), static_cast<off_t>(offset), SEEK_HOLE);
   return at < 0 ? -errno : at;
+}
+
+// SEEK_HOLE walks all the content behind the limit too, which made opening the blocks of a large array quadratic. So
+// cachestat(2) is asked first whether every page of the range is there; kernels before 6.5 do not have it.
+int64_t Memfd::end_of_data(uint64_t offset, uint64_t limit) const {
+  struct {
+    uint64_t offset, length;
+  } range{offset, limit - offset};
+  struct {
+    uint64_t cached, dirty, writeback, evicted, recently_evicted;
+  } found{};
+  constexpr long kCachestat = 451;
+  if (::syscall(kCachestat, fd_.get(), &range, &found, 0) == 0 && found.cached == (limit - offset) / kPageBytes)
+    return static_cast<int64_t>(limit);
+  const int64_t at = next_hole(offset);
+  return at < 0 ? at : std::min(at, static_cast<int64_t>(limit));
 }
 
 int read_file_padded(int fd, uint64_t offset, std::span<std::byte> into) {

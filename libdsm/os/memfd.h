@@ -26,9 +26,13 @@ class Memfd {
   int write(uint64_t offset, std::span<const std::byte> from);
   // Frees the content; mappings of it vanish everywhere.
   int punch(uint64_t offset, uint64_t length);
-  // First offset at or behind `offset` that has content (is a hole); -ENXIO: none.
+  // Gives holes zero pages; content stays. -ENOSPC or -ENOMEM: no memory, and the holes may be holes still.
+  int allocate(uint64_t offset, uint64_t length);
+  // First offset at or behind `offset` that has content; -ENXIO: none.
   int64_t next_data(uint64_t offset) const;
   int64_t next_hole(uint64_t offset) const;
+  // Where the content that begins at `offset` ends, at most `limit`. Both are multiples of the page size.
+  int64_t end_of_data(uint64_t offset, uint64_t limit) const;
 
  private:
   Fd fd_;
