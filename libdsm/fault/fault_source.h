@@ -32,12 +32,17 @@ class FaultSource {
   // Never blocks: number of events, 0 if there are none, -errno.
   virtual int read(std::span<FaultEvent> events) = 0;
 
+  // -EINVAL or -ENOMEM, and nothing is tracked: nothing is mapped there, or a part by what cannot be tracked. What is
+  // tracked stays so: kNative after kTracked changes nothing.
   virtual int track(uint64_t start, uint64_t length, Tracking tracking) = 0;
 
   // Maps pages whose content is in the memfd, write-protected for kRead, and wakes whoever waits for them.
   virtual int map(PageNo first, uint64_t count, Access access) = 0;
   // Holes become zero pages, mapped with these rights; wakes.
   virtual int zero_fill(PageNo first, uint64_t count, Access access) = 0;
+  // Ahead of need, in memory that kNative tracks: as many holes from `first` on as the kernel has room for become zero
+  // pages, mapped writable. Stops in front of content. Returns the number of pages; fewer than `count` is no error.
+  virtual uint64_t fill_holes(PageNo first, uint64_t count) = 0;
   virtual int unprotect(PageNo first, uint64_t count) = 0;  // wakes
   virtual int protect(PageNo first, uint64_t count) = 0;
   // The mapping goes. Whether the content goes too is the strategy's business: until the page is mapped again nothing
