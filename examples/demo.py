@@ -31,6 +31,9 @@ EXAMPLES = [
     ("false_sharing-padded", ["false_sharing", "padded"], [2]),
 ]
 
+# The variable whose page must be the hottest of the report.
+HOTTEST_SYMBOL = {"false_sharing-packed": "counters"}
+
 
 class Run:
     """What one execution did. `status` is None if it did not end in time."""
@@ -93,7 +96,7 @@ def distribute(launcher, nodes, command, folder):
         return run, None, f"no usable report: {type(error).__name__} {error}"
 
 
-def judge(native, run, report, report_error):
+def judge(label, native, run, report, report_error):
     """What is wrong with the distributed run, or an empty string."""
     if run.status is None:
         return f"not finished after {RUN_SECONDS} s"
@@ -108,6 +111,9 @@ def judge(native, run, report, report_error):
         return "no thread ran on another node"
     if report.pages_moved == 0:
         return "no page moved"
+    symbol, hottest = HOTTEST_SYMBOL.get(label), report.hottest or {}
+    if symbol and not hottest.get("symbol", "").startswith(symbol):
+        return f"the hottest page is not that of {symbol} but {hottest.get('symbol') or hottest.get('file') or 'without a name'}"
     return ""
 
 
@@ -188,7 +194,7 @@ def main():
                 continue
             for nodes in [2] if chosen.check else node_counts:
                 run, report, report_error = distribute(launcher, nodes, command, folder)
-                problem = judge(native, run, report, report_error)
+                problem = judge(label, native, run, report, report_error)
                 writer.row(label, nodes, native, run, report, problem)
                 if problem:
                     failures += 1

@@ -8,7 +8,7 @@ namespace {
 
 constexpr size_t kHottestPages = 32;
 
-void add_pages(const pagedir::DirectoryService& directory, const memory::AddressMap* map, stats::StatsReport& report) {
+void add_pages(const pagedir::DirectoryService& directory, stats::StatsReport& report) {
   for (const pagedir::HotPage& hot : directory.hottest(kHottestPages)) {
     stats::PageStats p;
     p.addr = hot.page.address();
@@ -22,12 +22,7 @@ void add_pages(const pagedir::DirectoryService& directory, const memory::Address
     p.wait_ns = hot.wait_ns;
     p.lease_deferrals = hot.lease_deferrals;
     p.last_writer = hot.last_writer.value;
-    const memory::MappedRange* range = map ? map->find(p.addr) : nullptr;
-    if (range && range->file) {
-      p.file = range->file->path;
-      p.file_offset = range->file_offset + (p.addr - range->start);
-    }
-    report.pages.push_back(std::move(p));
+    report.pages.push_back(p);
   }
 }
 
@@ -88,7 +83,7 @@ stats::StatsReport collect_stats(const Configure& config, const Engine& engine, 
   n.directory_bytes = engine.directory().memory_bytes();
 
   runtime.board().list(config.node, report.threads);
-  add_pages(engine.directory(), map, report);
+  add_pages(engine.directory(), report);
   if (map) add_ranges(*map, report);
   return report;
 }

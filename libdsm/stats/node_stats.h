@@ -35,11 +35,9 @@ struct PageStats {
   uint64_t addr = 0;
   uint64_t moves = 0, reads = 0, writes = 0, bounces = 0, readers = 0, writers = 0, waits = 0, wait_ns = 0, lease_deferrals = 0;
   unsigned last_writer = 0;
-  std::string file;          // what the page is part of, where it is a file
-  uint64_t file_offset = 0;
 };
 
-// A named part of the address space (the origin knows them all), so that pages of other nodes' shards get their name too.
+// A file mapping of the program. The origin knows them all; whoever shows the pages of all nodes names them by these.
 struct RangeStats {
   uint64_t start = 0, end = 0, file_offset = 0;
   std::string file;

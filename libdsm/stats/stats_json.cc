@@ -40,14 +40,9 @@ nlohmann::json to_json(const ThreadStats& t) {
 }
 
 nlohmann::json to_json(const PageStats& p) {
-  nlohmann::json out = {{"addr", p.addr}, {"moves", p.moves}, {"reads", p.reads}, {"writes", p.writes},
-                        {"bounces", p.bounces}, {"readers", p.readers}, {"writers", p.writers}, {"waits", p.waits},
-                        {"wait_ns", p.wait_ns}, {"lease_deferrals", p.lease_deferrals}, {"last_writer", p.last_writer}};
-  if (!p.file.empty()) {
-    out["file"] = p.file;
-    out["file_offset"] = p.file_offset;
-  }
-  return out;
+  return {{"addr", p.addr}, {"moves", p.moves}, {"reads", p.reads}, {"writes", p.writes},
+          {"bounces", p.bounces}, {"readers", p.readers}, {"writers", p.writers}, {"waits", p.waits},
+          {"wait_ns", p.wait_ns}, {"lease_deferrals", p.lease_deferrals}, {"last_writer", p.last_writer}};
 }
 
 nlohmann::json to_json(const RangeStats& r) {

@@ -27,7 +27,8 @@ const json& array_of(const json& object, const char* key) {
 std::string place_of(const json& page) {
   const std::string symbol = page.value("symbol", "");
   if (!symbol.empty()) return symbol;
-  return page.value("name", "");
+  const std::string file = page.value("file", "");
+  return file.empty() ? "" : fmt::format("{} at {:#x}", file, page.value("file_offset", uint64_t{0}));
 }
 
 }  // namespace

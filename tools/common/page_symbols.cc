@@ -20,6 +20,8 @@ using nlohmann::json;
 
 constexpr uint64_t kPage = 4096;
 
+constexpr uint64_t page_down(uint64_t address) { return address / kPage * kPage; }
+
 struct Symbol {
   uint64_t begin, end;   // addresses as linked
   std::string name;
@@ -44,16 +46,15 @@ class ElfNames {
     close(fd);
   }
 
-  // The address, as linked, of a byte that is mapped at `address`, for a mapping of `offset` at `start`.
-  std::optional<uint64_t> linked_address(uint64_t address, uint64_t start, uint64_t offset) const {
-    for (const auto& segment : segments_) {
-      const uint64_t first = segment.offset / kPage * kPage;
-      if (offset < first || offset > segment.offset + segment.memory_bytes) continue;
-      const uint64_t linked_start = segment.address / kPage * kPage + (offset - first);
-      const uint64_t linked = address - start + linked_start;
-      if (linked < (segment.address + segment.memory_bytes + kPage - 1) / kPage * kPage) return linked;
-    }
-    return std::nullopt;
+  // The address, as linked, of a byte mapped at `address` of a file whose first byte is mapped at `base`.
+  std::optional<uint64_t> linked_address(uint64_t address, uint64_t base) const {
+    const auto first = std::find_if(segments_.begin(), segments_.end(), [](const Segment& s) { return s.offset < kPage; });
+    if (first == segments_.end()) return std::nullopt;
+    const uint64_t linked = address - base + page_down(first->address);
+    const bool loaded = std::any_of(segments_.begin(), segments_.end(), [&](const Segment& s) {
+      return linked >= page_down(s.address) && linked < s.address + s.memory_bytes;
+    });
+    return loaded ? std::optional(linked) : std::nullopt;
   }
 
   // "name+0x40, 3 more": what overlaps the page at this linked address, the largest first.
@@ -110,32 +111,61 @@ class ElfNames {
 
 std::string file_name(const std::string& path) { return path.substr(path.rfind('/') + 1); }
 
-// The mapping of a file that reaches furthest up to the address: .bss follows the file's own pages.
-const json* module_before(const json& modules, uint64_t address) {
-  const json* best = nullptr;
-  for (const auto& module : modules) {
-    const uint64_t start = module.value("start", uint64_t{0});
-    if (start <= address && (!best || start > best->value("start", uint64_t{0}))) best = &module;
+// One of job["ranges"].
+struct FileRange {
+  uint64_t start, end, offset;
+  std::string file;
+};
+
+class FileRanges {
+ public:
+  explicit FileRanges(const json& list) {
+    for (const auto& range : list)
+      ranges_.push_back({range.value("start", uint64_t{0}), range.value("end", uint64_t{0}), range.value("file_offset", uint64_t{0}),
+                         range.value("file", "")});
+    std::sort(ranges_.begin(), ranges_.end(), [](const FileRange& a, const FileRange& b) { return a.start < b.start; });
   }
-  return best;
-}
+
+  // The last one that begins at or below the address: .bss follows the pages of its file.
+  const FileRange* before(uint64_t address) const {
+    const auto next = std::upper_bound(ranges_.begin(), ranges_.end(), address,
+                                       [](uint64_t value, const FileRange& range) { return value < range.start; });
+    return next == ranges_.begin() ? nullptr : &*(next - 1);
+  }
+
+  // Where the loader has put the first byte of the file that `range` is part of. The offset of `range` itself does not tell
+  // its segment: a page of a file often holds the end of one segment and the beginning of the next.
+  std::optional<uint64_t> base_of(const FileRange* range) const {
+    for (const FileRange* at = range; at >= ranges_.data(); --at)
+      if (at->file == range->file && at->offset == 0) return at->start;
+    return std::nullopt;
+  }
+
+ private:
+  std::vector<FileRange> ranges_;
+};
 
 }  // namespace
 
 void name_pages(json& job) {
-  const json modules = job.contains("modules") && job["modules"].is_array() ? job["modules"] : json::array();
-  job.erase("modules");
+  const FileRanges ranges(job.contains("ranges") && job["ranges"].is_array() ? job["ranges"] : json::array());
+  job.erase("ranges");
   if (!job.contains("pages")) return;
   std::map<std::string, ElfNames> files;
   for (auto& page : job["pages"]) {
     const uint64_t address = page.value("addr", uint64_t{0});
-    const json* module = module_before(modules, address);
-    if (!module) continue;
-    const std::string path = module->value("path", "");
-    const ElfNames& names = files.try_emplace(path, path).first->second;
-    const auto linked = names.linked_address(address, module->value("start", uint64_t{0}), module->value("offset", uint64_t{0}));
+    const FileRange* range = ranges.before(address);
+    if (!range) continue;
+    if (address < range->end) {
+      page["file"] = range->file;
+      page["file_offset"] = range->offset + (address - range->start);
+    }
+    const auto base = ranges.base_of(range);
+    if (!base) continue;
+    const ElfNames& names = files.try_emplace(range->file, range->file).first->second;
+    const auto linked = names.linked_address(address, *base);
     const std::string symbol = linked ? names.describe(*linked) : "";
-    if (!symbol.empty()) page["symbol"] = fmt::format("{} ({})", symbol, file_name(path));
+    if (!symbol.empty()) page["symbol"] = fmt::format("{} ({})", symbol, file_name(range->file));
   }
 }
 

@@ -5,9 +5,10 @@
 
 namespace dsm::tools {
 
-// Sets "symbol" ("counter+0x40, 3 more (prog)") of each of job["pages"] for which job["modules"] (objects with
-// path, start, length, offset: the file mappings of the program) has a file with a matching symbol. A file that
-// cannot be read names nothing. Removes job["modules"].
+// job["ranges"] is what the origin's agent knows of the program's file mappings (objects with start, end, file, file_offset).
+// Sets of each of job["pages"] "file" and "file_offset" where it lies in one of them, and "symbol"
+// ("counter+0x40, 3 more (prog)") where the file has one for it; .bss counts as part of its file. A file that cannot be
+// read names nothing. Removes job["ranges"].
 void name_pages(nlohmann::json& job);
 
 }  // namespace dsm::tools

@@ -6,18 +6,21 @@
 #include <cstring>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "tools/common/job_tables.h"
+#include "tools/common/page_symbols.h"
 
 namespace dsm::tools {
 
 using nlohmann::json;
 
-Status write_report(const std::string& path, const json& job) {
+Status write_report(const std::string& path, json job) {
+  name_pages(job);
   const std::string temporary = path + ".tmp";
   {
     std::ofstream file(temporary, std::ios::trunc);
-    const json document = {{"schema", kStatSchema}, {"jobs", json::array({job})}};
+    const json document = {{"schema", kStatSchema}, {"jobs", json::array({std::move(job)})}};
     file << document.dump(1, ' ', false, json::error_handler_t::replace) << '\n';
     file.close();
     if (!file) return Error{"cannot write the report to " + path + ": " + std::string(std::strerror(errno)), errno};

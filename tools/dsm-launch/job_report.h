@@ -10,8 +10,9 @@ namespace dsm::tools {
 
 inline constexpr const char* kStatSchema = "dsm-stat/1";
 
-// Writes {"schema":"dsm-stat/1","jobs":[job]}, complete or not at all (temporary file and rename).
-Status write_report(const std::string& path, const nlohmann::json& job);
+// Writes {"schema":"dsm-stat/1","jobs":[job]}, complete or not at all (temporary file and rename). Names the pages of `job`
+// first (page_symbols.h).
+Status write_report(const std::string& path, nlohmann::json job);
 
 // One table per job on stderr.
 void print_summary(const nlohmann::json& job);

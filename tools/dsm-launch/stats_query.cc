@@ -29,6 +29,7 @@ StatsQuery::StatsQuery(json job, std::set<int> waiting_for, TimeNs deadline, Ans
   job_["nodes"] = json::array();
   job_["pages"] = json::array();
   job_["threads"] = json::array();
+  job_["ranges"] = json::array();
 }
 
 void StatsQuery::add(int node, const json& event) {
@@ -36,6 +37,7 @@ void StatsQuery::add(int node, const json& event) {
   if (event.contains("node") && event["node"].is_object()) job_["nodes"].push_back(event["node"]);
   append(job_["pages"], event, "pages");
   append(job_["threads"], event, "threads");
+  append(job_["ranges"], event, "ranges");  // the origin's only
 }
 
 void StatsQuery::finish() {

@@ -13,7 +13,7 @@ class StatsQuery {
  public:
   using Answer = std::function<void(const nlohmann::json& job)>;
 
-  // `job`: id, launcher_pid, program...; nodes, pages and threads are added to it.
+  // `job`: id, launcher_pid, program...; nodes, pages, threads and ranges are added to it.
   StatsQuery(nlohmann::json job, std::set<int> waiting_for, TimeNs deadline, Answer answer);
 
   void add(int node, const nlohmann::json& event);
