@@ -114,7 +114,9 @@ Result<Envelope> decode(std::span<const std::byte> in) {
   reader(kind, version, envelope.src, envelope.dst, bytes);
   if (version != format::kFormatVersion) return malformed("unknown format version");
   if (!reader.ok() || bytes != in.size()) return malformed("bad header");
-  if (!decode_body(kind, in, envelope.message)) return malformed("unknown kind, wrong length or field out of bounds");
+  if (!decode_body(kind, in, envelope.message))
+    return malformed(("kind " + std::to_string(static_cast<unsigned>(kind)) + " of " + std::to_string(in.size()) +
+                      " bytes: unknown kind, wrong length or field out of bounds").c_str());
   return envelope;
 }
 
