@@ -202,6 +202,8 @@ void Engine::settle(TimeNs now) {
 
 void Engine::on_fault(const fault::FaultEvent& event, TimeNs now) {
   latency_.begin(event.page, now);
+  if (space_ && event.access == Access::kWrite)
+    check(space_->fill_ahead(event.page, memory_->pages(), memory_->faults()), "fill ahead of", event.page);
   cache_.on_fault({event.page, event.access, event.thread, event.address}, now, actions_);
   settle(now);
 }

@@ -16,6 +16,8 @@ constexpr uint64_t kBlockBytes = kPagesPerBlock * kPageBytes;
 
 BlockNo block_at(uint64_t address) { return page_of(address).block(); }
 
+PageRange pages_of(uint64_t start, uint64_t length) { return {page_of(start), length / kPageBytes}; }
+
 void describe_piece(const MappedRange& range, uint64_t start, uint64_t end, wire::BlockInfo& info) {
   for (uint64_t at = start; at < end; at += kPageBytes) {
     unsigned index = page_of(at).index();
@@ -60,9 +62,22 @@ int OriginSpace::track_range(uint64_t start, uint64_t end, fault::FaultSource& s
 
 int OriginSpace::add(MappedRange range, fault::FaultSource& source) {
   uint64_t start = range.start, end = range.end;
-  bool registered = range.kind == RangeKind::kPrivate;
+  bool registered = range.kind == RangeKind::kPrivate, writable = range.writable();
+  PageRange fresh = pages_of(start, end - start);
   map_.add(std::move(range));
-  return registered ? track_range(start, end, source) : 0;
+  first_touch_.forget(fresh);
+  int error = registered ? track_range(start, end, source) : 0;
+  return error == 0 && registered && writable ? guard_fresh(fresh, source) : error;
+}
+
+void OriginSpace::remove(uint64_t start, uint64_t length) {
+  first_touch_.forget(pages_of(start, length));
+  map_.remove(start, length);
+}
+
+void OriginSpace::clear() {
+  first_touch_.clear();
+  map_.clear();
 }
 
 // The program may have unmapped or replaced a part whose removal is not reported yet; the rest must be tracked all the same.
@@ -84,7 +99,40 @@ OriginSpace::Change OriginSpace::protect(uint64_t start, uint64_t length, uint32
     else if (range.writable() && !(protection & memory::kWrite)) change = std::max(change, Change::kWriteLost);
   });
   map_.protect(start, length, protection);
+  if (!(protection & memory::kWrite)) first_touch_.forget(pages_of(start, length));
   return change;
+}
+
+// ---- First touches -------------------------------------------------------------------------------------------
+
+int OriginSpace::guard_fresh(PageRange fresh, fault::FaultSource& source) {
+  std::optional<PageNo> guard = first_touch_.added(fresh);
+  if (!guard) return 0;
+  if (!is_open(guard->block())) return source.protect(*guard, 1);
+  first_touch_.forget({*guard, 1});
+  return 0;
+}
+
+// Pages from `first` on that belong to one writable private range and to native blocks.
+uint64_t OriginSpace::native_run(PageNo first, uint64_t limit) const {
+  const MappedRange* range = map_.find(first.address());
+  if (range == nullptr || range->kind != RangeKind::kPrivate || !range->writable()) return 0;
+  uint64_t end = range->end;
+  if (auto open = open_.lower_bound(first.block()); open != open_.end())
+    end = std::min(end, std::max(first.address(), first_page(*open).address()));
+  return std::min(limit, (end - first.address()) / kPageBytes);
+}
+
+int OriginSpace::fill_ahead(PageNo page, const memory::PageStore& pages, fault::FaultSource& source) {
+  if (!first_touch_.is_guard(page)) return 0;
+  const uint64_t run = first_touch_.take(page);
+  if (is_open(page.block())) return 0;
+  for (uint64_t back = FirstTouch::kProofPages; back > 0; --back)
+    if (!pages.present(PageNo{page.value - back})) return 0;
+  const PageNo next = page + 1;
+  const uint64_t room = native_run(next, run + 1), count = std::min(room, run);
+  if (count == 0 || source.fill_holes(next, count) < count || room <= run) return 0;
+  return source.protect(first_touch_.filled(page, run), 1);
 }
 
 int OriginSpace::open(BlockNo block, fault::FaultSource& source) {

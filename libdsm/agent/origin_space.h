@@ -5,11 +5,13 @@
 // Invariants
 //  1. A kPrivate range in an open block is registered kTracked, in any other block kNative, before its MapAdd is answered.
 //  2. A block that was opened stays open: others may hold parts of it at any later time.
-//  3. kFileRead and kPinned ranges are never registered: the kernel serves their faults.
+//  3. Pages are filled ahead of their first touch in native blocks of kPrivate ranges only, and only where there is no content.
+//  4. kFileRead and kPinned ranges are never registered: the kernel serves their faults.
 #pragma once
 #include <algorithm>
 #include <set>
 
+#include "libdsm/agent/first_touch.h"
 #include "libdsm/base/ids.h"
 #include "libdsm/base/result.h"
 #include "libdsm/fault/fault_source.h"
@@ -25,17 +27,20 @@ class OriginSpace {
 
   // 0 or -errno.
   int add(memory::MappedRange range, fault::FaultSource& source);
-  void remove(uint64_t start, uint64_t length) { map_.remove(start, length); }
+  void remove(uint64_t start, uint64_t length);
   enum class Change : uint8_t { kNothingLost, kWriteLost, kAllLost };
   // Says what rights any part of the range has lost.
   Change protect(uint64_t start, uint64_t length, uint32_t protection);
   // execve: all ranges go. Open blocks stay open.
-  void clear() { map_.clear(); }
+  void clear();
 
   // Re-registers the block so that holes in it are events from now on. 0 or -errno.
   int open(BlockNo block, fault::FaultSource& source);
   bool is_open(BlockNo block) const { return open_.contains(block); }
   bool any_open(uint64_t start, uint64_t length) const;
+  // Before a write fault of a native page is answered: if it belongs to a stream of first touches, what the stream will
+  // touch next is filled. 0 or -errno.
+  int fill_ahead(PageNo page, const memory::PageStore& pages, fault::FaultSource& source);
   wire::BlockInfo describe(BlockNo block, const memory::PageStore& pages) const;
 
   // Calls f(first, count, registered) for each piece of the run; `registered` means that the fault source serves it.
@@ -46,8 +51,12 @@ class OriginSpace {
   static int track_remainder(uint64_t start, uint64_t end, fault::FaultSource& source);
   int track_range(uint64_t start, uint64_t end, fault::FaultSource& source) const;
 
+  int guard_fresh(PageRange fresh, fault::FaultSource& source);
+  uint64_t native_run(PageNo first, uint64_t limit) const;
+
   memory::AddressMap map_;
   std::set<BlockNo> open_;
+  FirstTouch first_touch_;
 };
 
 template <class F>

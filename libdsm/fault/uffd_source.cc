@@ -79,6 +79,14 @@ int UffdSource::zero_fill(PageNo first, uint64_t count, Access access) {
   return over_run(first, count, operation, [&](PageNo page) { return fill_by_content(page, Access::kWrite); });
 }
 
+// The allocation is one operation with the mapping, so content that a thread writes meanwhile by a native fill is never
+// touched: one of the two finds the page there.
+uint64_t UffdSource::fill_holes(PageNo first, uint64_t count) {
+  uint64_t done = 0;
+  (void)uffd_.zero_fill(first.address(), count * kPageBytes, &done);
+  return done / kPageBytes;
+}
+
 int UffdSource::fill_by_content(PageNo page, Access access) {
   static constexpr std::array<std::byte, kPageBytes> kZeros{};
   int error = pages_.write(page, kZeros);

@@ -18,6 +18,7 @@ class UffdSource final : public FaultSource {
   int track(uint64_t start, uint64_t length, Tracking tracking) override;
   int map(PageNo first, uint64_t count, Access access) override;
   int zero_fill(PageNo first, uint64_t count, Access access) override;
+  uint64_t fill_holes(PageNo first, uint64_t count) override;
   int unprotect(PageNo first, uint64_t count) override;
   int protect(PageNo first, uint64_t count) override;
   int zap(PageNo first, uint64_t count) override { return invalidation_.invalidate(first, count); }

@@ -32,11 +32,6 @@ int PageStore::read(PageNo first, std::span<std::byte> bytes) const {
 
 int PageStore::punch(PageNo first, uint64_t count) { return memfd_.punch(first.address(), count * kPageBytes); }
 
-// `offset`: where the run ends, or -errno: there is no such place (-ENXIO), so it ends nowhere.
-uint64_t PageStore::run_to(int64_t offset, PageNo first, uint64_t limit) {
-  return offset < 0 ? limit : std::min(limit, (static_cast<uint64_t>(offset) - first.address()) / kPageBytes);
-}
-
 int PageStore::presence(BlockNo block, wire::BlockBits* present) const {
   *present = {};
   const uint64_t begin = first_page(block).address(), end = begin + kPagesPerBlock * kPageBytes;

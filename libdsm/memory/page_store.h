@@ -23,6 +23,8 @@ class PageStore {
   int write(PageNo first, std::span<const std::byte> bytes) { return memfd_.write(first.address(), bytes); }
   int punch(PageNo first, uint64_t count);
 
+  // Whether the page has content in the memfd.
+  bool present(PageNo page) const { return memfd_.next_data(page.address()) == static_cast<int64_t>(page.address()); }
   // Pages of the block that have content in the memfd. 0 or -errno.
   int presence(BlockNo block, wire::BlockBits* present) const;
   // Changes whenever the content does (not cryptographic). 0 for a page that cannot be read.

@@ -58,13 +58,6 @@ int Memfd::punch(uint64_t offset, uint64_t length) {
   return 0;
 }
 
-int Memfd::allocate(uint64_t offset, uint64_t length) {
-  while (::fallocate(fd_.get(), FALLOC_FL_KEEP_SIZE, static_cast<off_t>(offset), static_cast<off_t>(length)) < 0) {
-    if (errno != EINTR) return -errno;
-  }
-  return 0;
-}
-
 int64_t Memfd::next_data(uint64_t offset) const {
   int64_t at = ::lseek(fd_.get(), static_cast<off_t>(offset), SEEK_DATA);
   return at < 0 ? -errno : at;

@@ -26,8 +26,6 @@ class Memfd {
   int write(uint64_t offset, std::span<const std::byte> from);
   // Frees the content; mappings of it vanish everywhere.
   int punch(uint64_t offset, uint64_t length);
-  // Gives holes zero pages; content stays. -ENOSPC or -ENOMEM: no memory, and the holes may be holes still.
-  int allocate(uint64_t offset, uint64_t length);
   // First offset at or behind `offset` that has content; -ENXIO: none.
   int64_t next_data(uint64_t offset) const;
   int64_t next_hole(uint64_t offset) const;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "libdsm/agent/origin_space.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <gtest/gtest.h>
 #include <map>
@@ -27,13 +28,23 @@ class RecordingSource final : public fault::FaultSource {
   }
   int map(PageNo, uint64_t, Access) override { return 0; }
   int zero_fill(PageNo, uint64_t, Access) override { return 0; }
+  uint64_t fill_holes(PageNo first, uint64_t count) override {
+    count = std::min(count, content_at.value > first.value ? content_at.value - first.value : count);
+    filled.push_back({first, count});
+    return count;
+  }
   int unprotect(PageNo, uint64_t) override { return 0; }
-  int protect(PageNo, uint64_t) override { return 0; }
+  int protect(PageNo first, uint64_t count) override {
+    guarded.push_back({first, count});
+    return 0;
+  }
   int zap(PageNo, uint64_t) override { return 0; }
   int wake(PageNo, uint64_t) override { return 0; }
 
   std::map<uint64_t, fault::Tracking> tracked;
   std::vector<uint64_t> unmapped;  // pages that the kernel does not have
+  std::vector<PageRange> filled, guarded;
+  PageNo content_at{UINT64_MAX};  // filling stops in front of it
   int calls = 0;
 };
 
@@ -144,6 +155,99 @@ TEST(OriginSpaceTest, PiecesCoverARun) {
   });
   EXPECT_EQ(covered, 8u);
   EXPECT_EQ(registered, 3u);
+}
+
+class FirstTouchTest : public ::testing::Test {
+ protected:
+  static constexpr uint64_t kRun = FirstTouch::kProofPages;
+  const PageNo begin{0}, guard = begin + kRun;
+
+  void SetUp() override { ASSERT_EQ(space.add(range(0, 4 * kBlockBytes, 3), source), 0); }
+  void touch(PageNo first, uint64_t count) {
+    ASSERT_EQ(pages.write(first, std::vector<std::byte>(count * kPageBytes, std::byte{1})), 0);
+  }
+  // What the hit of a guard fills.
+  std::vector<PageRange> hit(PageNo page) {
+    source.filled.clear();
+    source.guarded.clear();
+    EXPECT_EQ(space.fill_ahead(page, pages, source), 0);
+    for (PageRange run : source.filled) touch(run.first, run.count);
+    return source.filled;
+  }
+  PageNo next_guard() const { return source.guarded.empty() ? PageNo{} : source.guarded.back().first; }
+
+  OriginSpace space;
+  RecordingSource source;
+  memory::PageStore pages{os::Memfd::create("space", 4 * kBlockBytes), &space.map()};
+};
+
+TEST_F(FirstTouchTest, OnlyLargeWritableNativeRangesAreGuarded) {
+  EXPECT_EQ(source.guarded, std::vector({PageRange{guard, 1}}));
+  source.guarded.clear();
+  const uint64_t at = 8 * kBlockBytes;
+  ASSERT_EQ(space.add(range(at, (FirstTouch::kMinRangePages - 1) * kPageBytes, 3), source), 0);
+  ASSERT_EQ(space.add(range(at, kBlockBytes, memory::kRead), source), 0);
+  ASSERT_EQ(space.add(range(at, kBlockBytes, 3, memory::RangeKind::kPinned), source), 0);
+  ASSERT_EQ(space.open(BlockNo{8}, source), 0);
+  ASSERT_EQ(space.add(range(at, 2 * kBlockBytes, 3), source), 0);
+  EXPECT_TRUE(source.guarded.empty());
+}
+
+TEST_F(FirstTouchTest, RunsOfAStreamGrowUpToTheEndOfTheRange) {
+  touch(begin, kRun + 1);
+  uint64_t run = kRun;
+  PageNo at = guard;
+  const uint64_t end = 4 * kPagesPerBlock;
+  for (;;) {
+    const uint64_t expected = std::min(run, end - at.value - 1);
+    ASSERT_EQ(hit(at), std::vector({PageRange{at + 1, expected}}));
+    if (at.value + 1 + expected == end) break;
+    ASSERT_EQ(next_guard(), at + run + 1);
+    at = next_guard();
+    touch(at, 1);
+    run = std::min(2 * run, FirstTouch::kMaxRunPages);
+  }
+  EXPECT_EQ(run, FirstTouch::kMaxRunPages);
+  EXPECT_TRUE(source.guarded.empty());
+}
+
+TEST_F(FirstTouchTest, OtherTouchesFillNothing) {
+  touch(begin + 1, kRun);
+  EXPECT_TRUE(hit(begin).empty());
+  EXPECT_TRUE(hit(guard).empty());  // the first page is a hole: no stream
+  touch(begin, 1);
+  EXPECT_TRUE(hit(guard).empty());  // a guard is hit once
+}
+
+TEST_F(FirstTouchTest, AStreamEndsAtContent) {
+  touch(begin, kRun + 1);
+  source.content_at = guard + 5;
+  EXPECT_EQ(hit(guard), std::vector({PageRange{guard + 1, 4}}));
+  EXPECT_TRUE(source.guarded.empty());
+}
+
+TEST_F(FirstTouchTest, OpenBlocksAreNotFilled) {
+  touch(begin, kPagesPerBlock);
+  ASSERT_EQ(space.open(BlockNo{1}, source), 0);
+  PageNo at = guard;
+  uint64_t last = 0;
+  for (int i = 0; i < 8 && at != PageNo{}; ++i, at = next_guard())
+    for (PageRange run : hit(at)) last = run.first.value + run.count;
+  EXPECT_EQ(last, kPagesPerBlock);
+  ASSERT_EQ(space.open(BlockNo{0}, source), 0);
+  EXPECT_TRUE(hit(guard).empty());
+}
+
+TEST_F(FirstTouchTest, GuardsGoWithTheirRange) {
+  touch(begin, kRun + 1);
+  space.remove(guard.address(), kPageBytes);
+  EXPECT_TRUE(hit(guard).empty());
+  ASSERT_EQ(space.add(range(0, 4 * kBlockBytes, 3), source), 0);
+  space.protect(0, kBlockBytes, memory::kRead);
+  EXPECT_TRUE(hit(guard).empty());
+  ASSERT_EQ(space.add(range(0, 4 * kBlockBytes, 3), source), 0);
+  space.clear();
+  EXPECT_TRUE(hit(guard).empty());
 }
 
 }  // namespace
