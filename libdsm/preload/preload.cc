@@ -2,8 +2,9 @@
 // libdsm.so, first duty: `LD_PRELOAD=libdsm.so DSM_NODES=4 prog args` is `dsm-launch -n 4 -- prog args`.
 //
 // Execution context: a constructor inside the program's process, before main; libc is there. It replaces the process by
-// dsm-launch and so has no second mechanism behind it. It does nothing without DSM_NODES, and dsm-launch removes both
-// DSM_NODES and libdsm.so from the environment, so jobs never nest.
+// dsm-launch and so has no second mechanism behind it. It does nothing without DSM_NODES. The library leaves LD_PRELOAD
+// before the launcher starts, which is an ordinary dynamic program and would load it again, and does nothing in a
+// launcher that the user started with it. dsm-launch removes DSM_NODES for the program, so jobs never nest.
 #include <dlfcn.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -29,6 +30,33 @@ bool launcher_path(char (&path)[PATH_MAX]) {
   return snprintf(path, sizeof path, "%s/bin/dsm-launch", library) < static_cast<int>(sizeof path);
 }
 
+bool is_libdsm(const char* entry, size_t length) {
+  static constexpr char kName[] = "libdsm.so";
+  constexpr size_t kLength = sizeof kName - 1;
+  if (length < kLength || strncmp(entry + length - kLength, kName, kLength) != 0) return false;
+  return length == kLength || entry[length - kLength - 1] == '/';
+}
+
+// LD_PRELOAD without this library; other entries stay, in their order.
+void leave_preload_list() {
+  const char* list = getenv("LD_PRELOAD");
+  char* kept = list ? static_cast<char*>(calloc(strlen(list) + 1, 1)) : nullptr;
+  if (!kept) return;
+  size_t size = 0;
+  for (const char* at = list; *at;) {
+    const size_t length = strcspn(at, ": ");
+    if (length != 0 && !is_libdsm(at, length)) {
+      if (size != 0) kept[size++] = ':';
+      memcpy(kept + size, at, length);
+      size += length;
+    }
+    at += length + (at[length] != 0);
+  }
+  if (size != 0) setenv("LD_PRELOAD", kept, 1);
+  else unsetenv("LD_PRELOAD");
+  free(kept);
+}
+
 __attribute__((constructor)) void enter_job(int argc, char** argv, char**) {
   const char* nodes = getenv("DSM_NODES");
   if (!nodes || !*nodes || argc < 1) return;
@@ -39,6 +67,8 @@ __attribute__((constructor)) void enter_job(int argc, char** argv, char**) {
     _exit(125);
   }
   program[length] = 0;
+  leave_preload_list();
+  if (strcmp(program, launcher) == 0) return;   // the user started it so; its agents inherit the shorter list
   auto** words = static_cast<const char**>(calloc(static_cast<size_t>(argc) + 8, sizeof(char*)));
   if (!words) _exit(125);
   int n = 0;

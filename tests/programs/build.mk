@@ -17,5 +17,6 @@ $(eval $(call subject,plain_no_pie,$(kernels)/plain_threads.c,-fno-pie -no-pie))
 $(eval $(call subject,dlopen_plugin.so,$(kernels)/dlopen_plugin.cc,-shared -fPIC))
 
 programs_run := tests/programs/run.py --build $(O)
+CHECKS += launch_forms|120|python3 tests/programs/launch_forms.py $(O)
 CHECKS += programs|900|$(programs_run) --set check
 SOAKS  += programs|14400|$(programs_run) --set soak

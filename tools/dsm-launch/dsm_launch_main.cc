@@ -12,9 +12,9 @@
 
 int main(int argc, char** argv) {
   using namespace dsm::tools;
-  const ParsedOptions parsed = parse_launch_options(argc, argv);
+  ParsedOptions parsed = parse_launch_options(argc, argv);
   if (parsed.finished) return parsed.exit_status;
-  const LaunchOptions& options = parsed.options;
+  LaunchOptions& options = parsed.options;
 
   const auto installation = find_installation();
   if (!installation) {
@@ -23,7 +23,7 @@ int main(int argc, char** argv) {
   }
   if (options.check) return check_machine(installation.value());
 
-  const Program program = find_program(options.command[0]);
+  const Program program = find_command(options.command);
   if (program.path.empty()) {
     fmt::print(stderr, "dsm-launch: {}\n", program.problem);
     return program.exit_status;

@@ -96,7 +96,7 @@ Status JobController::start_agents() {
 }
 
 Status JobController::start_program() {
-  AppCommand command{installation_.runtime, app_socket_[1], program_.path, options_.command,
+  AppCommand command{installation_.runtime, app_socket_[1], program_.file, options_.command,
                      job_environment(), signals_.original_mask()};
   if (!options_.argv0.empty()) command.arguments[0] = options_.argv0;
   auto pid = start_app(command);
