@@ -86,16 +86,19 @@ std::vector<FeatureLine> describe(const KernelFeatures& f) {
            std::string("cannot open /dev/userfaultfd: ") + std::strerror(f.userfaultfd_error) +
                "; join the group that may (udev rule of this package), or have vm.unprivileged_userfaultfd set");
   const std::string newer = "needs Linux 6.1 with CONFIG_USERFAULTFD, found " + f.release;
-  required("userfaultfd: missing pages of shared memory", f.missing_shmem, newer);
-  required("userfaultfd: minor faults of shared memory", f.minor_shmem, newer);
-  required("userfaultfd: write protection of shared memory", f.wp_shmem, newer);
-  required("userfaultfd: thread ids", f.thread_id, newer);
-  required("userfaultfd: exact addresses", f.exact_address, newer);
+  if (f.userfaultfd_error == 0) {  // else what it can do is not known
+    required("userfaultfd: missing pages of shared memory", f.missing_shmem, newer);
+    required("userfaultfd: minor faults of shared memory", f.minor_shmem, newer);
+    required("userfaultfd: write protection of shared memory", f.wp_shmem, newer);
+    required("userfaultfd: thread ids", f.thread_id, newer);
+    required("userfaultfd: exact addresses", f.exact_address, newer);
+  }
   required("syscall user dispatch", f.user_dispatch, "needs Linux 5.11 on x86-64 with CONFIG_GENERIC_ENTRY, found " + f.release);
   required("pidfd", f.pidfd, "needs Linux 5.3, found " + f.release);
-  optional("userfaultfd: map write-protected in one step", f.continue_wp,
-           "before Linux 6.4 a page that arrives for reading is writable for an instant (found " + f.release +
-               "): a racy store by another thread may be lost");
+  if (f.userfaultfd_error == 0)
+    optional("userfaultfd: map write-protected in one step", f.continue_wp,
+             "before Linux 6.4 a page that arrives for reading is writable for an instant (found " + f.release +
+                 "): a racy store by another thread may be lost");
   optional("io_uring", f.io_uring, "sockets are served by epoll, a little slower (kernel.io_uring_disabled?)");
   return lines;
 }

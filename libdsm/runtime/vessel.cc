@@ -8,6 +8,7 @@
 #include <linux/ioctl.h>
 #include <linux/mman.h>
 #include <linux/prctl.h>
+#include <linux/resource.h>
 #include <linux/sched.h>
 #include <linux/userfaultfd.h>
 
@@ -28,6 +29,20 @@ struct PollFd {
   int32_t fd;
   int16_t events, seen;
 };
+
+// A limit on address space is meant for what the program maps; here everything is mapped at once. This process runs nothing
+// else, so that the limit stays lifted.
+void lift_address_space_limit() {
+  struct {
+    uint64_t soft, hard;
+  } limit = {}, none = {~uint64_t{0}, ~uint64_t{0}}, lifted;
+  RT_MUST(sys(__NR_prlimit64, 0, RLIMIT_AS, nullptr, &limit));
+  if (limit.soft == none.soft || sys(__NR_prlimit64, 0, RLIMIT_AS, &none, nullptr) == 0) return;
+  if (limit.hard < abi::kUserEnd)
+    fail("the hard limit on address space is %d KiB; nodes map all of it at once (remedy: ulimit -Hv unlimited)", limit.hard / 1024);
+  lifted = {limit.hard, limit.hard};
+  RT_MUST(sys(__NR_prlimit64, 0, RLIMIT_AS, &lifted, nullptr));
+}
 
 // All of program memory between two addresses: inaccessible to nobody here, the origin's map decides about each page.
 void map_flat(uint64_t start, uint64_t end) {
@@ -139,6 +154,7 @@ void vessel_main() {
   use_block_as_signal_stack(current_thread());
   ignore_program_signals();
   signal_install();
+  lift_address_space_limit();
   map_flat(abi::kUserBegin, abi::kRuntimeBegin);
   map_flat(abi::kRuntimeEnd, abi::kUserEnd);
   abi::Packet ready = {};

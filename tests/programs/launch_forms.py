@@ -63,6 +63,9 @@ def cases(build, folder):
         ("text_in_path", ["plain", "x"], path, launch, {}),
         ("preloaded", ["./threads"], {}, [], preload),
         ("preloaded_shell", ["/bin/sh", "-c", "echo $LD_PRELOAD; ./threads | cat; exit 3"], {}, [], preload),
+        # Room for the program, not for all of a node's address space.
+        ("limited_address_space", ["/bin/sh", "-c", "exec ./threads"], {},
+         ["/bin/sh", "-c", 'ulimit -Sv 8000000; exec "$@"', "sh"] + launch, {}),
         ("preloaded_launcher", ["./threads"], {}, launch, preload),
     )
 
