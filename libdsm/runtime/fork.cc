@@ -51,9 +51,27 @@ void make_memory_private() {
 
 [[noreturn]] void forked_main(Thread* child) {
   make_memory_private();
-  process().private_fds.close_all();   // the parent's pipe, too: its end of file says that the copy is complete
+  const char copied = 1;
+  sys(__NR_write, child->remote.channel_fd, &copied, 1);
+  process().private_fds.close_all();
   if (child->remote.clear_tid != 0) sys(__NR_set_tid_address, child->remote.clear_tid);
   continue_natively(*child, true);
+}
+
+// Until the child has its copy, or is dead. The end of file alone would not say so: a child of vfork that another thread
+// starts at this moment has the writing end too, and may need a page that is frozen before it comes to its execve.
+void wait_for_copy(int reader, int64_t pid) {
+  constexpr int16_t kPollIn = 1;
+  struct {
+    int32_t fd;
+    int16_t events, seen;
+  } waiting[2] = {{reader, kPollIn, 0}, {-1, kPollIn, 0}};
+  const int64_t death = sys(__NR_pidfd_open, pid, 0);
+  if (death == -ESRCH) return;   // another thread has waited for it already
+  waiting[1].fd = is_error(death) ? -1 : static_cast<int32_t>(death);
+  while (sys(__NR_poll, waiting, 2, -1) == -EINTR) {
+  }
+  if (!is_error(death)) sys(__NR_close, death);
 }
 
 }  // namespace
@@ -74,14 +92,13 @@ int64_t fork_program(CloneParent& parent, const channel::CloneRequest& request) 
     return error;
   }
   const int reader = to_private_fd(ends[0]), writer = to_private_fd(ends[1]);
+  child->remote.channel_fd = writer;
   stop_local_threads(parent.thread);
   const uint64_t bytes = abi::kUserEnd - abi::kUserBegin;
   RT_CHECK(agent_range(abi::Op::kFreeze, abi::kUserBegin, bytes) == 0);
   const int64_t pid = start_child(*child, request, forked_main);
   self.private_fds.close(writer);
-  char nothing;
-  while (!is_error(pid) && sys(__NR_read, reader, &nothing, 1) == -EINTR) {
-  }
+  if (!is_error(pid)) wait_for_copy(reader, pid);
   self.private_fds.close(reader);
   RT_CHECK(agent_range(abi::Op::kThaw, abi::kUserBegin, bytes) == 0);
   release_local_threads();
