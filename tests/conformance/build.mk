@@ -1,0 +1,10 @@
+# The system-call interface, rule by rule, natively and over nodes. See run.py.
+#
+# A program is a source file here; its cases are found by themselves.
+
+include tests/programs/subject.mk
+
+conformance_programs := $(basename $(notdir $(wildcard tests/conformance/*.c)))
+$(foreach p,$(conformance_programs),$(eval $(call subject,conformance/$(p),tests/conformance/$(p).c,-Ilibdsm/include)))
+
+CHECKS += conformance|600|python3 tests/conformance/run.py --build $(O)
