@@ -201,6 +201,7 @@ void Engine::settle(TimeNs now) {
 }
 
 void Engine::on_fault(const fault::FaultEvent& event, TimeNs now) {
+  if (space_ && space_->is_moving(event.page)) return;   // woken when its new place is there
   latency_.begin(event.page, now);
   if (space_ && event.access == Access::kWrite)
     check(space_->fill_ahead(event.page, memory_->pages(), memory_->faults()), "fill ahead of", event.page);
@@ -229,6 +230,8 @@ void Engine::drop_range(RangeId id, PageRange range, wire::RangeOp op, TimeNs no
   cache_.drop_range(id, range, op, now, actions_);
   settle(now);
 }
+
+void Engine::wake(PageRange range) { check(memory_->faults().wake(range.first, range.count), "wake", range.first); }
 
 void Engine::resume_range(RangeId id, TimeNs now) {
   cache_.resume_range(id, now, actions_);

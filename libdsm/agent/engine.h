@@ -54,6 +54,8 @@ class Engine {
   RangeId new_range_id() { return RangeId{next_range_++}; }
   void drop_range(RangeId id, PageRange range, wire::RangeOp op, TimeNs now);
   void resume_range(RangeId id, TimeNs now);
+  // Whoever waits in the range looks again.
+  void wake(PageRange range);
 
   std::optional<TimeNs> next_deadline() const { return cache_.next_deadline(); }
   bool in_flight() const { return cache_.transactions_in_flight() || latency_.waiting(); }

@@ -75,7 +75,24 @@ void OriginSpace::remove(uint64_t start, uint64_t length) {
   map_.remove(start, length);
 }
 
+int OriginSpace::begin_pin(uint64_t start, uint64_t length, fault::FaultSource& source) {
+  first_touch_.forget(pages_of(start, length));
+  map_.pin(start, length);
+  if (int error = source.track(start, length, fault::Tracking::kTracked); error != 0) return error;
+  moving_.push_back(pages_of(start, length));
+  return 0;
+}
+
+void OriginSpace::end_pin(uint64_t start) {
+  std::erase_if(moving_, [&](const PageRange& range) { return range.first == page_of(start); });
+}
+
+bool OriginSpace::is_moving(PageNo page) const {
+  return std::any_of(moving_.begin(), moving_.end(), [&](const PageRange& range) { return range.contains(page); });
+}
+
 void OriginSpace::clear() {
+  moving_.clear();
   first_touch_.clear();
   map_.clear();
 }

@@ -10,6 +10,7 @@
 #pragma once
 #include <algorithm>
 #include <set>
+#include <vector>
 
 #include "libdsm/agent/first_touch.h"
 #include "libdsm/base/ids.h"
@@ -31,6 +32,11 @@ class OriginSpace {
   enum class Change : uint8_t { kNothingLost, kWriteLost, kAllLost };
   // Says what rights any part of the range has lost.
   Change protect(uint64_t start, uint64_t length, uint32_t protection);
+  // kPrivate memory of the range becomes kPinned. Until end_pin() its content is on its way to another mapping: every access
+  // is an event, and nobody is to answer it. 0 or -errno.
+  int begin_pin(uint64_t start, uint64_t length, fault::FaultSource& source);
+  void end_pin(uint64_t start);
+  bool is_moving(PageNo page) const;
   // execve: all ranges go. Open blocks stay open.
   void clear();
 
@@ -57,6 +63,7 @@ class OriginSpace {
   memory::AddressMap map_;
   std::set<BlockNo> open_;
   FirstTouch first_touch_;
+  std::vector<PageRange> moving_;   // between begin_pin() and end_pin(): few, mostly none
 };
 
 template <class F>

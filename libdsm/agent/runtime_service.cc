@@ -58,7 +58,8 @@ void RuntimeService::apply_to_map(RuntimeRequest& request, std::optional<RangeWo
   auto whole = [&](wire::RangeOp op) {
     range = RangeWork{packet.serial, packet.op, pages_of(packet.range.start, packet.range.length), op};
   };
-  bool about_map = packet.op >= abi::Op::kMapAdd && packet.op <= abi::Op::kMapDrop;
+  bool about_pin = packet.op == abi::Op::kPin || packet.op == abi::Op::kPinned;
+  bool about_map = (packet.op >= abi::Op::kMapAdd && packet.op <= abi::Op::kMapDrop) || about_pin;
   if (about_map && (!is_origin() || !memory_)) return reply(-EINVAL);
   switch (packet.op) {
     case abi::Op::kMapAdd:
@@ -74,6 +75,14 @@ void RuntimeService::apply_to_map(RuntimeRequest& request, std::optional<RangeWo
       if (!page_aligned(packet.range.start, packet.range.length)) return reply(-EINVAL);
       if (packet.op == abi::Op::kMapRemove) space_.remove(packet.range.start, packet.range.length);
       return whole(packet.op == abi::Op::kFreeze ? wire::RangeOp::kRecallShared : wire::RangeOp::kDrop);
+    case abi::Op::kPin:
+      if (!page_aligned(packet.range.start, packet.range.length)) return reply(-EINVAL);
+      if (int error = space_.begin_pin(packet.range.start, packet.range.length, memory_->faults())) return reply(error);
+      return whole(wire::RangeOp::kRecallExclusive);
+    case abi::Op::kPinned:
+      if (!page_aligned(packet.range.start, packet.range.length)) return reply(-EINVAL);
+      space_.end_pin(packet.range.start);
+      return whole(wire::RangeOp::kDrop);
     case abi::Op::kExecBegin:
       space_.clear();
       range = RangeWork{packet.serial, packet.op, pages_of(abi::kUserBegin, abi::kUserEnd - abi::kUserBegin),
@@ -222,7 +231,8 @@ void RuntimeService::range_finished(RangeId id, TimeNs now) {
   RangeWork work = it->second;
   ranges_.erase(it);
   if (work.op == abi::Op::kFreeze) frozen_.emplace_back(work.range, id);
-  if (work.op == abi::Op::kMapProtect) engine_.resume_range(id, now);
+  if (work.op == abi::Op::kMapProtect || work.op == abi::Op::kPin) engine_.resume_range(id, now);
+  if (work.op == abi::Op::kPinned) engine_.wake(work.range);
   port_.reply(work.serial, 0);
 }
 

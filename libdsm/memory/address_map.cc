@@ -43,6 +43,13 @@ void AddressMap::protect(uint64_t start, uint64_t length, uint32_t protection) {
     it->second.protection = protection;
 }
 
+void AddressMap::pin(uint64_t start, uint64_t length) {
+  split_at(start);
+  split_at(start + length);
+  for (auto it = ranges_.lower_bound(start); it != ranges_.end() && it->first < start + length; ++it)
+    if (it->second.kind == RangeKind::kPrivate) it->second.kind = RangeKind::kPinned;
+}
+
 const MappedRange* AddressMap::find(uint64_t address) const {
   auto it = ranges_.upper_bound(address);
   if (it == ranges_.begin()) return nullptr;

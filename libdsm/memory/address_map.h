@@ -50,6 +50,8 @@ class AddressMap {
   void remove(uint64_t start, uint64_t length);
   // Holes inside the range stay holes.
   void protect(uint64_t start, uint64_t length, uint32_t protection);
+  // What of the range is kPrivate becomes kPinned, at the same place and with the same rights.
+  void pin(uint64_t start, uint64_t length);
   void clear() { ranges_.clear(); }
 
   // nullptr outside all ranges. Valid until the next change.

@@ -49,6 +49,11 @@ enum class Op : uint32_t {
   kReady = 9,        // vessel: flat memory is mapped, channels may come
   kStats = 10,       // dsm.h statistics of this job; answered by ReplyStats
   kExecBegin = 11,   // execve in the job's process: forget every range; a new kHello follows on the same socket
+  // Shared anonymous memory that a forked child will write, too: it leaves the memfd and becomes kPinned. After kPin is answered
+  // the memfd has the newest content, nobody else has any of it, and whoever touches the range here waits. kPinned says
+  // that another mapping with this content stands there: the memfd's is dropped, and they go on.
+  kPin = 12,
+  kPinned = 13,
   // agent -> runtime
   kWelcome = 64,
   kReply = 65,
@@ -59,7 +64,7 @@ enum class Op : uint32_t {
 enum class MapKind : uint32_t {
   kPrivate = 1,   // lives in the memfd: anonymous, brk, stacks, private file mappings that were read in
   kFileRead = 2,  // private file mapping without PROT_WRITE: native at the origin, content for others comes from the file
-  kPinned = 3,    // never leaves the origin: shared file mappings, devices, SysV
+  kPinned = 3,    // never leaves the origin: shared file mappings, devices, SysV, memory shared with a forked child
 };
 
 inline constexpr uint32_t kProtRead = 1, kProtWrite = 2, kProtExec = 4;   // as PROT_*
@@ -84,7 +89,7 @@ struct MapProtect {        // downgrades: answered when no other node can still 
   uint32_t prot;
   uint32_t pad;
 };
-struct MapRange {          // kMapRemove, kMapDrop, kFreeze, kThaw
+struct MapRange {          // kMapRemove, kMapDrop, kFreeze, kThaw, kPin, kPinned
   uint64_t start, length;
 };
 struct OpenChannel {

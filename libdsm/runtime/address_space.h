@@ -33,6 +33,9 @@ class AddressSpace {
   // A free place for `length` bytes, for the program loader: nothing is mapped yet.
   uint64_t find_room(uint64_t length, uint64_t align);
 
+  // Before a fork, lock() held and the program's threads stopped: shared anonymous memory leaves the memfd, so that the child
+  // can share it. -ENOMEM: some of it has not; the rest works either way.
+  int64_t pin_shared();
   // For fork and checkpoints: hold lock() meanwhile.
   const ProgramMap& ranges() const { return map_; }
   Lock& lock() { return lock_; }
@@ -62,6 +65,7 @@ class AddressSpace {
   int64_t move_native(const Range& range, uint64_t old_start, uint64_t old_length, uint64_t new_start,
                       uint64_t new_length);
   int64_t discard(const Range& range, uint64_t start, uint64_t end, int64_t advice);
+  int64_t pin(const Range& range);
 
   Lock lock_;
   ProgramMap map_;
@@ -72,6 +76,8 @@ class AddressSpace {
 
 // Reads the file's bytes into accessible memory; beyond the end of the file the memory is left as it is.
 void fill_from_file(uint64_t start, uint64_t end, const FileReference& file, uint64_t offset);
+// What the memfd holds of [start,end), copied to `to`, which is zero where it holds nothing.
+void copy_memory_file(uint64_t to, uint64_t start, uint64_t end);
 // madvise that changes nothing here, so a vessel need not ask.
 bool is_advice_without_effect(int64_t advice);
 // How many of `length` bytes at `offset` the file has now.

@@ -29,6 +29,7 @@ constexpr uint64_t kEmulated = CLONE_SETTLS | CLONE_CHILD_SETTID | CLONE_CHILD_C
   Thread& thread = *thread_pointer;
   thread.tid = thread.kernel_tid = static_cast<int32_t>(sys(__NR_gettid));
   use_block_as_signal_stack(thread);
+  begin_program(thread);
   if (thread.remote.set_tid != 0) write_program(thread.remote.set_tid, thread.tid);
   board::enter(thread, abi::ThreadState::kRunning, 0);
   enter_frame(thread, start_frame(thread));

@@ -32,6 +32,6 @@ class Control {
 // Requests of the application, by name. All return 0 or -errno.
 int64_t agent_map_add(const abi::MapAdd& range, int file_fd);
 int64_t agent_map_protect(uint64_t start, uint64_t length, uint32_t prot);
-int64_t agent_range(abi::Op op, uint64_t start, uint64_t length);   // kMapRemove, kMapDrop, kFreeze, kThaw
+int64_t agent_range(abi::Op op, uint64_t start, uint64_t length);   // those of abi::MapRange
 
 }  // namespace dsm::runtime

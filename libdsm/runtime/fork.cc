@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// fork: the newest bytes of all memory come to the origin and nobody writes elsewhere, the local threads stand still, the kernel
-// forks, the child copies what is shared with the agent into private memory and goes on as an ordinary process. Then the
-// parent goes on.
+// fork: the local threads stand still, shared anonymous memory becomes the kernel's (address_pin.cc), the newest bytes of all other
+// memory come to the origin and nobody writes elsewhere, the kernel forks, the child copies what is shared with the agent into private
+// memory and goes on as an ordinary process. Then the parent goes on.
 //
 // Context: trap handler or shadow at the origin. Lock order as in lock.h: fork, memory.
 #include <asm-generic/errno.h>
@@ -17,25 +17,6 @@
 namespace dsm::runtime {
 namespace {
 
-constexpr int kSeekData = 3, kSeekHole = 4;
-
-// [start,end) of the memfd, where it has bytes, into the private memory at the same addresses.
-void copy_content(uint64_t start, uint64_t end) {
-  const int fd = process().memory_fd;
-  uint64_t at = start;
-  while (at < end) {
-    const int64_t data = sys(__NR_lseek, fd, at, kSeekData);
-    if (is_error(data) || static_cast<uint64_t>(data) >= end) return;
-    uint64_t hole = static_cast<uint64_t>(RT_MUST(sys(__NR_lseek, fd, data, kSeekHole)));
-    if (hole > end) hole = end;
-    for (at = static_cast<uint64_t>(data); at < hole;) {
-      const int64_t got = sys(__NR_pread64, fd, at, hole - at, at);
-      RT_CHECK(got > 0);
-      at += static_cast<uint64_t>(got);
-    }
-  }
-}
-
 void make_memory_private() {
   const ProgramMap& ranges = process().memory.ranges();
   for (size_t i = 0; i < ranges.size(); i++) {
@@ -43,7 +24,7 @@ void make_memory_private() {
     if (range.kind != abi::MapKind::kPrivate || (range.flags & kRangeRuntime) != 0) continue;
     RT_MUST(sys(__NR_mmap, range.start, range.bytes(), PROT_READ | PROT_WRITE,
                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0));
-    copy_content(range.start, range.end);
+    copy_memory_file(range.start, range.start, range.end);
     constexpr uint32_t kReadWrite = PROT_READ | PROT_WRITE;
     if (range.prot != kReadWrite) RT_MUST(sys(__NR_mprotect, range.start, range.bytes(), range.prot));
   }
@@ -74,6 +55,13 @@ void wait_for_copy(int reader, int64_t pid) {
   if (!is_error(death)) sys(__NR_close, death);
 }
 
+// A thread that stood still with a lock of ours in its hands would stop this one, too.
+void stop_threads_without_locks(const Thread& self) {
+  LockGuard files_guard(process().private_fds.lock());
+  LockGuard control_guard(process().control.lock());
+  stop_local_threads(self);
+}
+
 }  // namespace
 
 int64_t fork_program(CloneParent& parent, const channel::CloneRequest& request) {
@@ -93,7 +81,14 @@ int64_t fork_program(CloneParent& parent, const channel::CloneRequest& request) 
   }
   const int reader = to_private_fd(ends[0]), writer = to_private_fd(ends[1]);
   child->remote.channel_fd = writer;
-  stop_local_threads(parent.thread);
+  stop_threads_without_locks(parent.thread);
+  if (const int64_t error = self.memory.pin_shared(); error != 0) {
+    release_local_threads();
+    self.private_fds.close(writer);
+    self.private_fds.close(reader);
+    ThreadPool::give_back(*child);
+    return error;
+  }
   const uint64_t bytes = abi::kUserEnd - abi::kUserBegin;
   RT_CHECK(agent_range(abi::Op::kFreeze, abi::kUserBegin, bytes) == 0);
   const int64_t pid = start_child(*child, request, forked_main);

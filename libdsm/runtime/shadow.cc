@@ -9,6 +9,7 @@
 #include "libdsm/runtime/marshal.h"
 #include "libdsm/runtime/runtime_process.h"
 #include "libdsm/runtime/signals.h"
+#include "libdsm/runtime/stop_world.h"
 #include "libdsm/runtime/board_slots.h"
 #include "libdsm/runtime/thread_exit.h"
 #include "libdsm/runtime/uaccess.h"
@@ -153,8 +154,8 @@ void release_channel(Thread& thread) {
   thread.remote.robust_head = message.baggage.robust_head;
   thread.remote.robust_bytes = message.baggage.robust_bytes;
   release_channel(thread);
-  thread.remote.kind = ThreadKind::kProgram;
   thread.remote.node = 0;
+  begin_program(thread);
   board::count_migration(thread, 0);
   board::set_state(thread, abi::ThreadState::kRunning);
   enter_frame(thread, frame);

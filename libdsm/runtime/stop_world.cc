@@ -3,6 +3,7 @@
 
 #include <linux/futex.h>
 
+#include "libdsm/runtime/atomics.h"
 #include "libdsm/runtime/runtime_log.h"
 #include "libdsm/runtime/runtime_process.h"
 
@@ -13,7 +14,7 @@ constexpr uint64_t kPauseNs = 50'000;
 constexpr uint64_t kDeadlineNs = 5'000'000'000;
 
 bool runs_program_here(const Thread& thread) {
-  return __atomic_load_n(&thread.in_use, __ATOMIC_ACQUIRE) != 0 && thread.remote.kind == ThreadKind::kProgram &&
+  return __atomic_load_n(&thread.in_use, __ATOMIC_ACQUIRE) != 0 && load_ordered(thread.remote.kind) == ThreadKind::kProgram &&
          __atomic_load_n(&thread.kernel_tid, __ATOMIC_ACQUIRE) > 0;
 }
 
@@ -59,6 +60,11 @@ void leave_kernel(Thread& thread) {
   if (thread.remote.kind == ThreadKind::kProgram &&
       __atomic_load_n(&process().remote.stop_request, __ATOMIC_SEQ_CST) != 0)
     park_until_released(thread);
+}
+
+void begin_program(Thread& thread) {
+  store_ordered(thread.remote.kind, ThreadKind::kProgram);   // before the look at the request: whoever asks sees it, or is seen
+  if (__atomic_load_n(&process().remote.stop_request, __ATOMIC_SEQ_CST) != 0) park_until_released(thread);
 }
 
 void park_until_released(Thread& thread) {

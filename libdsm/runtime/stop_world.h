@@ -16,6 +16,10 @@ void release_local_threads();
 void enter_kernel(Thread& thread);
 void leave_kernel(Thread& thread);
 
+// A kernel thread begins to run the program here: one that was just made, or a shadow whose thread has come home. It waits first while
+// the others stand still.
+void begin_program(Thread& thread);
+
 // Signal handler of abi::kSignalStop at the origin.
 void park_until_released(Thread& thread);
 

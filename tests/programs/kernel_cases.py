@@ -46,6 +46,7 @@ kCases = (
     _kernel("plain_static_pie"),
     _kernel("dlopen_host"),
     _kernel("exec_self"),
+    _kernel("fork_instant", at_four=True),
     _kernel("exit_from_main", "return", subject="exit_status", status=7),
     _kernel("exit_from_thread", "thread", subject="exit_status", status=7),
     _kernel("exit_of_last", "last", subject="exit_status", status=7),

@@ -182,6 +182,9 @@ class SoloAgent {
         close(memory_);
         userfault_ = memory_ = -1;
         return 0;
+      case abi::Op::kPinned:
+        return punch(start, length);
+      case abi::Op::kPin:
       case abi::Op::kFreeze:
       case abi::Op::kThaw:
         return 0;

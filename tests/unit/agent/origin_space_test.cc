@@ -106,6 +106,24 @@ TEST(OriginSpaceTest, NewMappingsFollowTheirBlocks) {
   }
 }
 
+TEST(OriginSpaceTest, PinnedMemoryIsGrantedToNobodyAndWaitsWhileItMoves) {
+  OriginSpace space;
+  RecordingSource source;
+  ASSERT_EQ(space.add(range(0, 2 * kBlockBytes, 3), source), 0);
+  source.tracked.clear();
+  ASSERT_EQ(space.begin_pin(kBlockBytes, 4 * kPageBytes, source), 0);
+  ASSERT_EQ(source.tracked.size(), 4u);   // every access is an event now, also the first touch of a hole
+  for (auto& [page, how] : source.tracked) EXPECT_EQ(how, fault::Tracking::kTracked) << page;
+  EXPECT_TRUE(space.is_moving(PageNo{kPagesPerBlock + 3}));
+  EXPECT_FALSE(space.is_moving(PageNo{kPagesPerBlock + 4}));
+  EXPECT_FALSE(space.is_moving(PageNo{kPagesPerBlock - 1}));
+  space.end_pin(kBlockBytes);
+  EXPECT_FALSE(space.is_moving(PageNo{kPagesPerBlock + 3}));
+  EXPECT_EQ(space.map().find(kBlockBytes)->kind, memory::RangeKind::kPinned);
+  EXPECT_EQ(space.map().find(kBlockBytes + 4 * kPageBytes)->kind, memory::RangeKind::kPrivate);
+  EXPECT_EQ(space.map().find(kBlockBytes - 1)->kind, memory::RangeKind::kPrivate);
+}
+
 TEST(OriginSpaceTest, DescribesWhatMayBeGranted) {
   OriginSpace space;
   RecordingSource source;
