@@ -94,6 +94,9 @@ constexpr CallRule kRules[] = {
     {__NR_get_robust_list, CallClass::kDelegated, 0, 0, get_robust_list, get_robust_list_in_vessel},
     {__NR_arch_prctl, CallClass::kLocal, 0, 0, arch_prctl, arch_prctl},
     {__NR_futex, CallClass::kDelegated, kMayBlock, 0, futex_call, nullptr},
+    // The kernel would write to the thread's memory at each of its preemptions, here and at its shadow: a page that bounces
+    // between the nodes, and that a shadow may have to wait for while a fork has frozen it. C libraries do without.
+    {__NR_rseq, CallClass::kRefused, 0, ENOSYS, nullptr, nullptr},
 };
 
 }  // namespace
