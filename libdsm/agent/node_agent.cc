@@ -47,6 +47,7 @@ NodeAgent::NodeAgent(Configure config, LauncherPort& launcher, Log& log)
       runtime_(config_, kernel_, engine_, *this, log),
       watch_(config_.nodes, watch_config(config_)),
       policy_(config_.poll),
+      cpu_(config_.nodes),
       lost_(config_.nodes, false),
       left_(config_.nodes, false) {}
 
@@ -225,6 +226,8 @@ Status NodeAgent::on_message(NodeId source, transport::Bytes frame) {
     left_[source.value] = true;
     return success();
   }
+  if (frame[0] == static_cast<std::byte>(FrameKind::kCpuQuestion)) return answer_cpu_question(source, frame);
+  if (frame[0] == static_cast<std::byte>(FrameKind::kCpuAnswer)) return take_cpu_answer(source, frame, now);
   if (frame[0] != static_cast<std::byte>(FrameKind::kProtocol)) return Error{"frame of unknown kind", 0};
   Result<wire::Envelope> envelope = wire::decode(frame.subspan(1));
   if (!envelope) return envelope.error();

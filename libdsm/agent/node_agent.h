@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "libdsm/agent/blocked_threads.h"
+#include "libdsm/agent/cpu_survey.h"
 #include "libdsm/agent/engine.h"
 #include "libdsm/agent/launcher_port.h"
 #include "libdsm/agent/peer_frame.h"
@@ -63,6 +64,7 @@ class NodeAgent final : private transport::Receiver, private EngineHost, private
   void runtime_violated(const std::string& what) override;
   void open_channel(NodeId node, uint32_t serial) override;
   abi::ReplyStats runtime_stats() override;
+  void cpu_time_elsewhere(uint32_t serial) override;
 
   bool is_origin() const { return config_.is_origin(); }
   bool mesh_complete() const { return mesh_ && watch_.count_up() + 1 == config_.nodes; }
@@ -84,6 +86,9 @@ class NodeAgent final : private transport::Receiver, private EngineHost, private
   void handle(const Shutdown&);
   void on_vessel_end();
   void send_to_all(FrameKind kind);
+  void ask_for_cpu_time();
+  Status answer_cpu_question(NodeId source, transport::Bytes frame);
+  Status take_cpu_answer(NodeId source, transport::Bytes frame, TimeNs now);
   void lose_peer(NodeId peer, const std::string& why);
   void advance_readiness();
   void fail(const std::string& what);
@@ -101,6 +106,7 @@ class NodeAgent final : private transport::Receiver, private EngineHost, private
   PollPolicy policy_;
   os::PreemptTicker ticker_;
   BlockedThreads blocked_;
+  CpuSurvey cpu_;
   os::Child vessel_;
 
   std::optional<Peers> mesh_;

@@ -4,6 +4,8 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
+#include <optional>
 #include <span>
 
 #include "libdsm/wire/codec.h"
@@ -13,6 +15,8 @@ namespace dsm::agent {
 enum class FrameKind : uint8_t {
   kProtocol = 1,   // body: wire::encode()
   kHeartbeat = 2,  // no body
+  kCpuQuestion = 4,  // body: CpuQuestion
+  kCpuAnswer = 5,    // body: CpuAnswer
   kGoodbye = 3,    // no body: the sender was told to shut down, its end is no loss
 };
 
@@ -20,6 +24,30 @@ enum class FrameKind : uint8_t {
 enum class ChannelKind : uint8_t {
   kRuntime = 1,  // between the application's runtime and a vessel's
 };
+
+struct CpuQuestion {
+  uint64_t round;
+};
+struct CpuAnswer {
+  uint64_t round, cpu_ns;   // CPU time that this node's vessel has used
+};
+
+template <class Body>
+std::array<std::byte, 1 + sizeof(Body)> make_frame(FrameKind kind, const Body& body) {
+  std::array<std::byte, 1 + sizeof(Body)> frame;
+  frame[0] = static_cast<std::byte>(kind);
+  std::memcpy(frame.data() + 1, &body, sizeof body);
+  return frame;
+}
+
+// The body of a frame of this kind; nothing if its length is another one.
+template <class Body>
+std::optional<Body> body_of(std::span<const std::byte> frame) {
+  Body body;
+  if (frame.size() != 1 + sizeof body) return std::nullopt;
+  std::memcpy(&body, frame.data() + 1, sizeof body);
+  return body;
+}
 
 using FrameBuffer = std::array<std::byte, 1 + wire::kMaxHeaderBytes>;
 

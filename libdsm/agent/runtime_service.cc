@@ -148,6 +148,8 @@ void RuntimeService::perform(Pending& item, TimeNs now) {
       if (packet.open_channel.node >= config_.nodes || packet.open_channel.node == config_.node.value)
         return port_.reply(packet.serial, -EINVAL);
       return host_.open_channel(NodeId{static_cast<uint16_t>(packet.open_channel.node)}, packet.serial);
+    case abi::Op::kCpuTime:
+      return is_origin() ? host_.cpu_time_elsewhere(packet.serial) : port_.reply(packet.serial, -EINVAL);
     case abi::Op::kStats: {
       abi::Packet answer{};
       answer.op = abi::Op::kReplyStats;

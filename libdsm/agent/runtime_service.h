@@ -26,6 +26,7 @@ class RuntimeServiceHost {
   virtual void runtime_violated(const std::string& what) = 0;
   virtual void open_channel(NodeId node, uint32_t serial) = 0;  // channel_opened() follows
   virtual abi::ReplyStats runtime_stats() = 0;
+  virtual void cpu_time_elsewhere(uint32_t serial) = 0;         // reply() follows
 };
 
 class RuntimeService {
@@ -49,6 +50,7 @@ class RuntimeService {
 
   void range_finished(RangeId id, TimeNs now);
   void channel_opened(uint32_t serial, Result<os::Fd> stream);
+  void reply(uint32_t serial, int64_t status) { port_.reply(serial, status); }
   // Vessel: passes on a channel that another node opened; before kReady it waits here.
   void hand_channel(os::Fd fd);
 

@@ -3,6 +3,7 @@
 
 #include <cerrno>
 #include <csignal>
+#include <ctime>
 #include <cstring>
 #include <fcntl.h>
 #include <sched.h>
@@ -100,6 +101,13 @@ int queue_thread_signal(int pid, ThreadId thread, int signal, int32_t error, uin
   info.si_uid = ::getuid();
   info.si_value.sival_ptr = reinterpret_cast<void*>(value);
   return ::syscall(SYS_rt_tgsigqueueinfo, pid, thread.value, signal, &info) < 0 ? -errno : 0;
+}
+
+uint64_t process_cpu_ns(int pid) {
+  clockid_t clock;
+  timespec used{};
+  if (clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &used) != 0) return 0;
+  return static_cast<uint64_t>(used.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(used.tv_nsec);
 }
 
 int own_pid() { return ::getpid(); }

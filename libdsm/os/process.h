@@ -46,6 +46,9 @@ Fd open_pidfd(int pid);
 // Queues `signal` with si_code SI_QUEUE, si_errno and si_value to one thread. 0 or -errno.
 int queue_thread_signal(int pid, ThreadId thread, int signal, int32_t error, uint64_t value);
 
+// CPU time that all threads of the process have used so far, those that ended included; 0 when there is no such process.
+uint64_t process_cpu_ns(int pid);
+
 int own_pid();
 int online_cpus();  // that this process may use
 std::string host_name();

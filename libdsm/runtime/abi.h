@@ -54,6 +54,7 @@ enum class Op : uint32_t {
   // that another mapping with this content stands there: the memfd's is dropped, and they go on.
   kPin = 12,
   kPinned = 13,
+  kCpuTime = 14,     // the reply's status: CPU time of the program's threads on the other nodes so far, in ns
   // agent -> runtime
   kWelcome = 64,
   kReply = 65,

@@ -9,6 +9,7 @@
 
 #include "libdsm/runtime/register_frame.h"
 #include "libdsm/runtime/runtime_log.h"
+#include "libdsm/runtime/proc_paths.h"
 #include "libdsm/runtime/program_loader.h"
 #include "libdsm/runtime/signals.h"
 #include "libdsm/runtime/strings.h"
@@ -104,6 +105,7 @@ Entry prepare(const ApplicationStart& start) {
   ProgramFile file;
   if (const int64_t error = open_program(given, argv, file); error != 0) refuse_program(given, error, file.reason);
   memcpy(self.program_path, file.path, sizeof self.program_path);
+  if (start.held) sys(__NR_close, descriptor_of(given));
 
   self.private_fds.initialise();
   self.control.open(to_private_fd(start.control_fd));

@@ -9,6 +9,7 @@ struct ApplicationStart {
   const uint64_t* stack;   // as the kernel left it: argc, argv, envp, auxiliary vector
   int control_fd;
   bool again;              // after an execve of the program
+  bool held;               // the program's path names a descriptor that ends with the execve
 };
 
 // Loads the program and enters it. Exits with 127 when it is missing and 126 when it cannot be executed.

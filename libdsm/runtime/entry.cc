@@ -40,9 +40,10 @@ void choose_role(void* stack) {
     self.control.open(to_private_fd(fd));
     vessel_main();
   }
-  if (argc >= 5 && (equal(role, "app") || equal(role, "exec"))) {
+  const bool held = equal(role, "exec-held"), again = held || equal(role, "exec");
+  if (argc >= 5 && (again || equal(role, "app"))) {
     self.role = Role::kApplication;
-    application_main({word, fd, equal(role, "exec")});
+    application_main({word, fd, again, held});
   }
   log("started by dsm-launch and dsmd, not by hand: app FD PROGRAM ARGV... | vessel FD");
   detail::die(kExitUsage);

@@ -25,6 +25,11 @@ struct ExecRequest {
   uint64_t argv, environment;
 };
 
+constexpr int kCloseOnExec = 1;   // FD_CLOEXEC
+
+// The path names a descriptor that execve would close, but that the new image has still to load the program from.
+bool must_be_held(int64_t fd) { return fd >= 0 && sys(__NR_fcntl, fd, F_GETFD) == kCloseOnExec; }
+
 int64_t run_again(const ExecRequest& request) {
   Process& self = process();
   ArgumentList argv(self.arena), environment(self.arena);
@@ -41,14 +46,22 @@ int64_t run_again(const ExecRequest& request) {
   TextBuffer(fd, sizeof fd).decimal(self.control.fd());
   int64_t error = argv.prepend(request.path);
   if (error == 0) error = argv.prepend(fd);
-  if (error == 0) error = argv.prepend("exec");
+  const int64_t named = descriptor_of(request.path);
+  const bool held = must_be_held(named);
+  if (error == 0) error = argv.prepend(held ? "exec-held" : "exec");
   if (error == 0) error = argv.prepend(self.runtime_path);
   if (error != 0) return error;
 
   LockGuard guard(self.exec_lock);
+  // The execve ends the other threads where they are: none may leave a fork, a change of the map or a request to the agent half done.
+  LockGuard fork_guard(self.remote.fork_lock);
+  LockGuard memory_guard(self.memory.lock());
+  LockGuard control_guard(self.control.lock());
   // A child that another thread forks at this moment inherits the socket until its own exec; it does not use it.
   sys(__NR_fcntl, self.control.fd(), F_SETFD, 0);
+  if (held) sys(__NR_fcntl, named, F_SETFD, 0);
   error = sys(__NR_execve, self.runtime_path, argv.data(), environment.data());
+  if (held) sys(__NR_fcntl, named, F_SETFD, kCloseOnExec);
   sys(__NR_fcntl, self.control.fd(), F_SETFD, FD_CLOEXEC);
   return error;
 }

@@ -104,6 +104,49 @@ int64_t do_on_path_at(Call& call) {
   return run_natively(call);
 }
 
+// ---- Folders ----------------------------------------------------------------------------------------------------
+struct FolderEntry {   // the kernel's struct linux_dirent64
+  uint64_t inode;
+  int64_t offset;
+  uint16_t bytes;
+  uint8_t type;
+  char name[5];
+};
+
+// Moves what the program may see to the front; returns its bytes.
+int64_t drop_hidden_entries(char* entries, int64_t bytes) {
+  int64_t kept = 0;
+  for (int64_t at = 0; at < bytes;) {
+    const auto* entry = reinterpret_cast<const FolderEntry*>(entries + at);
+    const uint16_t size = entry->bytes;
+    const char* name = entry->name;
+    const bool number = *name >= '0' && *name <= '9';
+    if (!number || !is_hidden(parse_decimal(&name))) {
+      memmove(entries + kept, entries + at, size);
+      kept += size;
+    }
+    at += size;
+  }
+  return kept;
+}
+
+// The list of the process's own descriptors has none of ours.
+int64_t do_getdents64(Call& call) {
+  if (is_hidden(call.arg[0])) return -EBADF;
+  if (!lists_own_descriptors(static_cast<int32_t>(call.arg[0]))) return run_natively(call);
+  constexpr uint64_t kMost = 16384;
+  alignas(8) char entries[kMost];
+  const uint64_t room = call.arg[2] < kMost ? call.arg[2] : kMost;
+  for (;;) {
+    const int64_t bytes = sys(__NR_getdents64, static_cast<int32_t>(call.arg[0]), entries, room);
+    if (bytes <= 0) return bytes;
+    const int64_t kept = drop_hidden_entries(entries, bytes);
+    if (kept == 0) continue;   // nothing would mean the end
+    const int64_t error = copy_to_program(call.arg[1], entries, static_cast<size_t>(kept));
+    return error != 0 ? error : kept;
+  }
+}
+
 int64_t do_fcntl(Call& call) {
   if (is_hidden(call.arg[0])) return -EBADF;
   if (call.arg[1] == F_SETFL) call.arg[2] &= ~uint64_t{O_DIRECT};
@@ -134,6 +177,7 @@ constexpr CallRule kRules[] = {
     {__NR_fstat, kDelegated, 0, 0, do_on_descriptor, nullptr},
     {__NR_ioctl, kDelegated, kBlocks, 0, do_on_descriptor, nullptr},
     {__NR_lseek, kDelegated, 0, 0, do_on_descriptor, nullptr},
+    {__NR_getdents64, kDelegated, 0, 0, do_getdents64, nullptr},
     {__NR_ftruncate, kDelegated, 0, 0, do_on_descriptor, nullptr},
     {__NR_fsync, kDelegated, kMayBlock, 0, do_on_descriptor, nullptr},
     {__NR_fdatasync, kDelegated, kMayBlock, 0, do_on_descriptor, nullptr},

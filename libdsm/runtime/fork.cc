@@ -13,6 +13,7 @@
 #include "libdsm/runtime/runtime_process.h"
 #include "libdsm/runtime/signals.h"
 #include "libdsm/runtime/stop_world.h"
+#include "libdsm/runtime/uaccess.h"
 
 namespace dsm::runtime {
 namespace {
@@ -91,13 +92,20 @@ int64_t fork_program(CloneParent& parent, const channel::CloneRequest& request) 
   }
   const uint64_t bytes = abi::kUserEnd - abi::kUserBegin;
   RT_CHECK(agent_range(abi::Op::kFreeze, abi::kUserBegin, bytes) == 0);
-  const int64_t pid = start_child(*child, request, forked_main);
+  // The kernel would fault on program memory that is frozen if it wrote these itself.
+  int32_t parent_tid = 0, pidfd = -1;
+  channel::CloneRequest unfrozen = request;
+  if (request.parent_tid != 0) unfrozen.parent_tid = reinterpret_cast<uint64_t>(&parent_tid);
+  if (request.pidfd != 0) unfrozen.pidfd = reinterpret_cast<uint64_t>(&pidfd);
+  const int64_t pid = start_child(*child, unfrozen, forked_main);
   self.private_fds.close(writer);
   if (!is_error(pid)) wait_for_copy(reader, pid);
   self.private_fds.close(reader);
   RT_CHECK(agent_range(abi::Op::kThaw, abi::kUserBegin, bytes) == 0);
   release_local_threads();
   if (!is_error(pid)) {
+    if ((request.flags & CLONE_PARENT_SETTID) != 0) write_program(request.parent_tid, parent_tid);
+    if ((request.flags & CLONE_PIDFD) != 0) write_program(request.pidfd, pidfd);
     // The child's thread block is a copy; this one was never run on.
     child->kernel_tid = 0;
     ThreadPool::give_back(*child);

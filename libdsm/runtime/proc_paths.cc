@@ -104,6 +104,28 @@ bool is_own_exe_link(const char* path) {
   return pid == static_cast<uint64_t>(process().pid) && equal(rest, "/exe");
 }
 
+int64_t descriptor_of(const char* path) {
+  const bool in_proc = starts_with(path, "/proc/self/fd/");
+  if (!in_proc && !starts_with(path, "/dev/fd/")) return -1;
+  const char* digits = path + (in_proc ? sizeof "/proc/self/fd/" : sizeof "/dev/fd/") - 1;
+  if (*digits < '0' || *digits > '9') return -1;
+  const uint64_t fd = parse_decimal(&digits);
+  return *digits == 0 && fd <= INT32_MAX ? static_cast<int64_t>(fd) : -1;
+}
+
+bool lists_own_descriptors(int64_t fd) {
+  char link[40], path[64] = {};
+  TextBuffer(link, sizeof link).text("/proc/self/fd/").decimal(fd);
+  if (sys(__NR_readlinkat, AT_FDCWD, link, path, sizeof path - 1) <= 0 || !starts_with(path, "/proc/")) return false;
+  const char* rest = path + 6;
+  if (parse_decimal(&rest) != static_cast<uint64_t>(process().pid)) return false;
+  if (starts_with(rest, "/task/")) {
+    rest += 6;
+    parse_decimal(&rest);
+  }
+  return equal(rest, "/fd") || equal(rest, "/fdinfo");
+}
+
 CpuFile cpu_file(const char* path) {
   if (equal(path, "/proc/cpuinfo")) return CpuFile::kCpuInfo;
   if (equal(path, "/proc/stat")) return CpuFile::kStat;

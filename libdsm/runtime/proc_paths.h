@@ -10,6 +10,11 @@ namespace dsm::runtime {
 bool is_own_exe_link(const char* path);
 
 enum class CpuFile : uint32_t { kNone, kList, kCpuInfo, kStat };
+// The number in "/proc/self/fd/N" or "/dev/fd/N", -1 for any other path.
+int64_t descriptor_of(const char* path);
+// `fd` is a folder that lists the descriptors of this process.
+bool lists_own_descriptors(int64_t fd);
+
 // /sys/devices/system/cpu/{online,possible,present}, /proc/cpuinfo, /proc/stat.
 CpuFile cpu_file(const char* path);
 

@@ -4,6 +4,7 @@
 #include <asm-generic/errno.h>
 #include <linux/time.h>
 
+#include "libdsm/runtime/cpu_time.h"
 #include "libdsm/runtime/runtime_log.h"
 #include "libdsm/runtime/runtime_process.h"
 #include "libdsm/runtime/uaccess.h"
@@ -22,6 +23,10 @@ int64_t clock_in_vessel(Call& call) {
   Timespec time;
   const int64_t result = sys(call.number, clock, &time);
   if (result != 0 || call.arg[1] == 0) return result;
+  if (clock == CLOCK_THREAD_CPUTIME_ID && call.number == __NR_clock_gettime) {
+    const uint64_t ns = thread_cpu_ns(call.thread);
+    time = {static_cast<int64_t>(ns / 1'000'000'000), static_cast<int64_t>(ns % 1'000'000'000)};
+  }
   return write_program(call.arg[1], time);
 }
 
@@ -69,12 +74,14 @@ int64_t clock_nanosleep_in_vessel(Call& call) {
 
 constexpr CallClass kLocal = CallClass::kLocal;
 constexpr CallRule kRules[] = {
-    {__NR_clock_gettime, kLocal, 0, 0, nullptr, clock_in_vessel},
+    {__NR_clock_gettime, kLocal, 0, 0, clock_gettime_at_origin, clock_in_vessel},
     {__NR_clock_getres, kLocal, 0, 0, nullptr, clock_in_vessel},
     {__NR_gettimeofday, kLocal, 0, 0, nullptr, gettimeofday_in_vessel},
     {__NR_time, kLocal, 0, 0, nullptr, time_in_vessel},
     {__NR_nanosleep, kLocal, kMayBlock, 0, nullptr, nanosleep_in_vessel},
     {__NR_clock_nanosleep, kLocal, kMayBlock, 0, nullptr, clock_nanosleep_in_vessel},
+    {__NR_getrusage, CallClass::kDelegated, 0, 0, getrusage_at_origin, getrusage_in_vessel},
+    {__NR_times, CallClass::kDelegated, 0, 0, times_at_origin, nullptr},
     {__NR_sched_yield, kLocal, 0, 0, nullptr, nullptr},
 };
 
