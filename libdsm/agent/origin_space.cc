@@ -5,6 +5,7 @@
 #include <cerrno>
 
 #include "libdsm/base/check.h"
+#include "libdsm/os/files.h"
 
 namespace dsm::agent {
 namespace {
@@ -18,7 +19,13 @@ BlockNo block_at(uint64_t address) { return page_of(address).block(); }
 
 PageRange pages_of(uint64_t start, uint64_t length) { return {page_of(start), length / kPageBytes}; }
 
+// A file may have grown or shrunk since it was mapped, and the kernel lets mappings follow.
+uint64_t file_bytes_now(const MappedRange& range) {
+  return range.file && range.file->fd ? os::bytes_behind(range.file->fd.get(), range.file_offset) : range.file_bytes;
+}
+
 void describe_piece(const MappedRange& range, uint64_t start, uint64_t end, wire::BlockInfo& info) {
+  const uint64_t file_bytes = range.kind == RangeKind::kFileRead ? file_bytes_now(range) : 0;
   for (uint64_t at = start; at < end; at += kPageBytes) {
     unsigned index = page_of(at).index();
     info.mapped.set(index);
@@ -27,7 +34,7 @@ void describe_piece(const MappedRange& range, uint64_t start, uint64_t end, wire
       continue;
     }
     if (range.kind == RangeKind::kFileRead) {
-      bool in_file = at - range.start < range.file_bytes;
+      bool in_file = at - range.start < file_bytes;
       if (in_file) info.present.set(index);
       else info.beyond_file.set(index);
       if (in_file && range.readable()) info.readable.set(index);

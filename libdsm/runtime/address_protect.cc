@@ -13,16 +13,26 @@ namespace dsm::runtime {
 
 int64_t AddressSpace::protect(uint64_t address, uint64_t length, uint64_t prot) {
   constexpr uint32_t kProtBits = PROT_READ | PROT_WRITE | PROT_EXEC;
-  constexpr uint64_t kGrowth = PROT_GROWSDOWN | PROT_GROWSUP;   // our stacks do not grow; they are whole from the start
-  if ((address & (abi::kPageSize - 1)) != 0 || (prot & ~(kProtBits | kGrowth)) != 0) return -EINVAL;
+  const uint64_t growth = prot & (PROT_GROWSDOWN | PROT_GROWSUP);
+  if ((address & (abi::kPageSize - 1)) != 0 || growth == (PROT_GROWSDOWN | PROT_GROWSUP)) return -EINVAL;
   if (length == 0) return 0;
+  if ((prot & ~(kProtBits | growth)) != 0) return -EINVAL;
   if (length > abi::kUserEnd || !is_program_range(address, page_up(length))) return -ENOMEM;
   const uint64_t end = address + page_up(length);
 
   LockGuard guard(lock_);
-  if (!map_.is_covered(address, end)) return -ENOMEM;
+  if (growth != 0) {   // from the lowest address of the stack that lies there; nothing grows upwards on this machine
+    const Range* range = map_.find(address);
+    if (range == nullptr) return -ENOMEM;
+    if (growth == PROT_GROWSUP || (range->flags & kRangeGrowsDown) == 0) return -EINVAL;
+    address = range->start;
+  }
+  // What lies before a hole changes, as the kernel does it.
+  if (map_.find(address) == nullptr) return -ENOMEM;
   for (uint64_t at = address; at < end;) {
-    const Range range = *map_.find(at);
+    const Range* found = map_.find(at);
+    if (found == nullptr || (found->flags & kRangeRuntime) != 0) return -ENOMEM;
+    const Range range = *found;
     const uint64_t piece_end = range.end < end ? range.end : end;
     if (range.prot != (prot & kProtBits))
       if (const int64_t error = protect_piece(range, at, piece_end, static_cast<uint32_t>(prot & kProtBits)); error != 0)
@@ -34,6 +44,8 @@ int64_t AddressSpace::protect(uint64_t address, uint64_t length, uint64_t prot) 
 
 int64_t AddressSpace::protect_piece(const Range& range, uint64_t start, uint64_t end, uint32_t prot) {
   if (range.kind == abi::MapKind::kFileRead && (prot & PROT_WRITE) != 0) return make_writable(range, start, end, prot);
+  if ((prot & ~range.prot & PROT_WRITE) != 0 && range.kind == abi::MapKind::kPrivate)
+    if (const int64_t error = check_growth(end - start, prot, range.flags); error != 0) return error;
   const bool shrinks = (range.prot & ~prot) != 0;
   if (shrinks)
     if (const int64_t error = native_protect(start, end, prot); error != 0) return error;
@@ -51,11 +63,14 @@ int64_t AddressSpace::make_writable(const Range& range, uint64_t start, uint64_t
   const NewMapping mapping = {start, end, prot, MAP_PRIVATE, -1, range.offset_of(start)};
   FileReference* file = range.file;
   files_.retain(file);   // for the new range; the old one's reference goes with clear()
-  if (const int64_t error = clear(start, end); error != 0) {
+  int64_t error = check_growth(end - start, prot, range.flags);
+  const uint32_t flags = range.flags;   // clear() takes the range away
+  if (error == 0) error = clear(start, end);
+  if (error != 0) {
     files_.release(file);
     return error;
   }
-  return add_private(mapping, 0, file);
+  return add_file_copy(mapping, flags, file);
 }
 
 }  // namespace dsm::runtime

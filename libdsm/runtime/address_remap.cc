@@ -39,13 +39,21 @@ int64_t AddressSpace::remap(uint64_t old_address, uint64_t old_length, uint64_t 
   if (old_length > abi::kUserEnd) return -EINVAL;
   old_length = page_up(old_length);
   new_length = page_up(new_length);
-  if (old_length == 0 || (keep_old && old_length != new_length)) return -EINVAL;
+  if (keep_old && old_length != new_length) return -EINVAL;
   if (!is_program_range(old_address, old_length)) return -EFAULT;
 
   LockGuard guard(lock_);
   const Range* found = map_.find(old_address);
   if (found == nullptr || (found->flags & kRangeRuntime) != 0 || found->end < old_address + old_length) return -EFAULT;
   const Range range = *found;
+  // A second mapping of the same memory: only what is shared can be mapped twice.
+  if (old_length == 0 && (range.kind != abi::MapKind::kPinned || !may_move)) return -EINVAL;
+  if (new_length > old_length && old_length > 0) {
+    const uint64_t more = new_length - old_length;
+    if ((range.flags & kRangeLocked) != 0 && check_lock(more) != 0) return -EAGAIN;
+    if (range.kind == abi::MapKind::kPrivate)
+      if (const int64_t error = check_growth(more, range.prot, range.flags); error != 0) return error;
+  }
 
   uint64_t target = 0;
   if (fixed) {
@@ -58,7 +66,7 @@ int64_t AddressSpace::remap(uint64_t old_address, uint64_t old_length, uint64_t 
       if (const int64_t error = clear(old_address + new_length, old_address + old_length); error != 0) return error;
     if (new_length <= old_length) return static_cast<int64_t>(old_address);
     const uint64_t old_end = old_address + old_length, new_end = old_address + new_length;
-    if (range.end == old_end && is_program_range(old_address, new_length) && map_.is_free(old_end, new_end)) {
+    if (old_length != 0 && range.end == old_end && is_program_range(old_address, new_length) && map_.is_free(old_end, new_end)) {
       const int64_t result = grow_in_place(range, old_end, new_end);
       if (result == 0) return static_cast<int64_t>(old_address);
     }
@@ -68,6 +76,10 @@ int64_t AddressSpace::remap(uint64_t old_address, uint64_t old_length, uint64_t 
     const int64_t place = choose(0, new_length, 0);
     if (is_error(place)) return place;
     target = static_cast<uint64_t>(place);
+  }
+  if (old_length == 0) {
+    const int64_t error = duplicate_native(range, old_address, new_length, target);
+    return error == 0 ? static_cast<int64_t>(target) : error;
   }
   const uint64_t moved = old_length < new_length ? old_length : new_length;
   const int64_t result = range.kind == abi::MapKind::kPrivate
@@ -82,7 +94,8 @@ int64_t AddressSpace::remap(uint64_t old_address, uint64_t old_length, uint64_t 
 int64_t AddressSpace::grow_in_place(const Range& range, uint64_t old_end, uint64_t new_end) {
   files_.retain(range.file);
   const NewMapping more = {old_end, new_end, range.prot, MAP_PRIVATE, -1, range.file != nullptr ? range.offset_of(old_end) : 0};
-  if (range.kind == abi::MapKind::kPrivate) return add_private(more, range.flags, range.file);
+  if (range.kind == abi::MapKind::kPrivate && range.file != nullptr) return add_file_copy(more, range.flags, range.file);
+  if (range.kind == abi::MapKind::kPrivate) return add_private(more, range.flags, nullptr);
   if (range.kind == abi::MapKind::kFileRead) return add_file_read(more, range.file);
   // Pinned: the kernel knows what lies behind it.
   const int64_t result = sys(__NR_mremap, range.start, range.bytes(), new_end - range.start, 0, 0);
@@ -113,6 +126,18 @@ int64_t AddressSpace::move_private(const Range& range, uint64_t old_start, uint6
     agent_map_protect(old_start, old_length, range.prot);
   }
   return agent_range(abi::Op::kMapDrop, old_start, old_length);
+}
+
+// The kernel refuses what is not shared.
+int64_t AddressSpace::duplicate_native(const Range& range, uint64_t old_start, uint64_t length, uint64_t new_start) {
+  const int64_t result = sys(__NR_mremap, old_start, 0, length, MREMAP_MAYMOVE | MREMAP_FIXED, new_start);
+  if (is_error(result)) return result;
+  const Range twin = {new_start, new_start + length, range.kind, range.prot, range.flags, 0, nullptr, 0};
+  if (const int64_t error = agent_map_add({twin.start, length, twin.prot, twin.kind, 0, 0}, -1); error != 0) {
+    sys(__NR_munmap, new_start, length);
+    return error;
+  }
+  return note(twin);
 }
 
 int64_t AddressSpace::move_native(const Range& range, uint64_t old_start, uint64_t old_length, uint64_t new_start,

@@ -63,12 +63,6 @@ uint64_t AddressSpace::find_room(uint64_t length, uint64_t align) {
   return map_.highest_gap(length, align, abi::kUserBegin, top_);
 }
 
-int64_t AddressSpace::check_mapped(uint64_t address, uint64_t length) {
-  LockGuard guard(lock_);
-  const uint64_t start = page_down(address), end = page_up(address + length);
-  return end >= start && map_.is_covered(start, end) ? 0 : -ENOMEM;
-}
-
 // The hint if it is free, else the highest place. Large mappings start at a block, so that what one thread shares with
 // another node does not open its neighbour's block, too.
 int64_t AddressSpace::choose(uint64_t hint, uint64_t length, uint64_t flags) const {
@@ -111,10 +105,17 @@ int64_t AddressSpace::map(uint64_t address, uint64_t length, uint64_t prot, uint
   if (type != MAP_SHARED && type != MAP_PRIVATE && type != MAP_SHARED_VALIDATE) return -EINVAL;
   if (length > abi::kUserEnd) return -ENOMEM;
   length = page_up(length);
+  if ((flags & MAP_ANONYMOUS) == 0 && offset + length < offset) return -EOVERFLOW;
   if ((flags & MAP_HUGETLB) != 0) return -ENOMEM;   // as on a machine without reserved huge pages: programs fall back
 
   LockGuard guard(lock_);
+  const bool lock = lock_future_ || (flags & MAP_LOCKED) != 0;
+  if (lock)
+    if (const int64_t error = check_lock(length); error != 0) return error == -EPERM ? error : -EAGAIN;
   NewMapping mapping = {0, 0, static_cast<uint32_t>(prot) & kProtBits, flags & ~kMapGrowsDown, static_cast<int32_t>(fd), offset};
+  uint32_t range_flags = type == MAP_PRIVATE ? 0u : uint32_t{kRangeShared};
+  if ((flags & MAP_NORESERVE) != 0) range_flags |= kRangeNoReserve;
+  if ((flags & kMapGrowsDown) != 0 && type == MAP_PRIVATE) range_flags |= kRangeGrowsDown;
   bool is_anonymous = (flags & MAP_ANONYMOUS) != 0, is_native = false;
   if (!is_anonymous)
     if (const int64_t error = check_file(mapping, &is_anonymous, &is_native); error != 0) return error;
@@ -131,6 +132,8 @@ int64_t AddressSpace::map(uint64_t address, uint64_t length, uint64_t prot, uint
     mapping.start = static_cast<uint64_t>(place);
   }
   mapping.end = mapping.start + length;
+  if (!is_native)
+    if (const int64_t error = check_growth(length, mapping.prot, range_flags); error != 0) return error;
 
   FileReference* file = nullptr;
   if (!is_anonymous && !is_native) {
@@ -143,10 +146,13 @@ int64_t AddressSpace::map(uint64_t address, uint64_t length, uint64_t prot, uint
     files_.release(file);
   else if (is_native)
     result = add_pinned(mapping);
-  else if (file != nullptr && (mapping.prot & PROT_WRITE) == 0)
+  else if (file == nullptr)
+    result = add_private(mapping, range_flags, nullptr);
+  else if ((mapping.prot & PROT_WRITE) == 0)
     result = add_file_read(mapping, file);
   else
-    result = add_private(mapping, type == MAP_PRIVATE ? 0u : uint32_t{kRangeShared}, file);
+    result = add_file_copy(mapping, range_flags, file);
+  if (result == 0 && lock) result = change_lock(mapping.start, mapping.end, kRangeLocked, 0);
   return result == 0 ? static_cast<int64_t>(mapping.start) : result;
 }
 
@@ -180,6 +186,28 @@ int64_t AddressSpace::add_private(const NewMapping& mapping, uint32_t range_flag
   agent_range(abi::Op::kMapRemove, range.start, range.bytes());
   files_.release(file);
   return result;
+}
+
+// A private mapping that may be written: memory of its own, filled from the file. What lies behind the file's end stays the
+// kernel's, which knows best what a touch there does now and when the file has grown.
+int64_t AddressSpace::add_file_copy(const NewMapping& mapping, uint32_t range_flags, FileReference* file) {
+  const uint64_t in_file = page_up(file_bytes_behind(*file, mapping.offset, mapping.end - mapping.start));
+  const uint64_t edge = mapping.start + in_file;
+  if (edge < mapping.end) {
+    NewMapping tail = mapping;
+    tail.start = edge;
+    tail.offset += in_file;
+    tail.fd = file->fd;
+    tail.flags = (tail.flags & ~uint64_t{MAP_TYPE}) | MAP_PRIVATE;
+    const int64_t error = add_pinned(tail);
+    if (error != 0 || in_file == 0) files_.release(file);
+    if (error != 0 || in_file == 0) return error;
+  }
+  NewMapping head = mapping;
+  head.end = edge;
+  const int64_t error = add_private(head, range_flags, file);
+  if (error != 0 && edge < mapping.end) clear(edge, mapping.end);
+  return error;
 }
 
 int64_t AddressSpace::add_file_read(const NewMapping& mapping, FileReference* file) {
@@ -230,8 +258,12 @@ int64_t AddressSpace::set_break_to(uint64_t address) {
   if (address < break_start_ || address > abi::kRuntimeBegin) return static_cast<int64_t>(break_now_);
   const uint64_t new_end = page_up(address);
   if (new_end > old_end) {
-    const NewMapping mapping = {old_end, new_end, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0};
-    if (!map_.is_free(old_end, new_end) || add_private(mapping, 0, nullptr) != 0) return static_cast<int64_t>(break_now_);
+    constexpr uint32_t kReadWrite = PROT_READ | PROT_WRITE;
+    const NewMapping mapping = {old_end, new_end, kReadWrite, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0};
+    const uint32_t range_flags = lock_future_ ? uint32_t{kRangeLocked} : 0u;
+    if (!map_.is_free(old_end, new_end) || check_growth(new_end - old_end, kReadWrite, 0) != 0 ||
+        (lock_future_ && check_lock(new_end - old_end) != 0) || add_private(mapping, range_flags, nullptr) != 0)
+      return static_cast<int64_t>(break_now_);
   } else if (new_end < old_end && clear(new_end, old_end) != 0) {
     return static_cast<int64_t>(break_now_);
   }

@@ -22,6 +22,12 @@ int64_t do_dup_to(Call& call) {
   return is_hidden(call.arg[0]) || is_hidden(call.arg[1]) ? -EBADF : run_natively(call);
 }
 
+int64_t do_ftruncate(Call& call) {
+  const int64_t result = do_on_descriptor(call);
+  if (result == 0) process().memory.file_resized(static_cast<int32_t>(call.arg[0]));
+  return result;
+}
+
 // Everything but the hidden ones: piece by piece between them.
 int64_t do_close_range(Call& call) {
   const uint64_t first = static_cast<uint32_t>(call.arg[0]), last = static_cast<uint32_t>(call.arg[1]);
@@ -178,7 +184,7 @@ constexpr CallRule kRules[] = {
     {__NR_ioctl, kDelegated, kBlocks, 0, do_on_descriptor, nullptr},
     {__NR_lseek, kDelegated, 0, 0, do_on_descriptor, nullptr},
     {__NR_getdents64, kDelegated, 0, 0, do_getdents64, nullptr},
-    {__NR_ftruncate, kDelegated, 0, 0, do_on_descriptor, nullptr},
+    {__NR_ftruncate, kDelegated, 0, 0, do_ftruncate, nullptr},
     {__NR_fsync, kDelegated, kMayBlock, 0, do_on_descriptor, nullptr},
     {__NR_fdatasync, kDelegated, kMayBlock, 0, do_on_descriptor, nullptr},
 

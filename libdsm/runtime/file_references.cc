@@ -7,17 +7,22 @@
 
 namespace dsm::runtime {
 
+FileReference* FileReferences::find(uint64_t device, uint64_t inode) const {
+  for (FileReference* file = first_; file != nullptr; file = file->next)
+    if (file->device == device && file->inode == inode) return file;
+  return nullptr;
+}
+
 FileReference* FileReferences::acquire(int64_t fd, int64_t* error) {
   struct stat status;
   if (const int64_t result = sys(__NR_fstat, fd, &status); is_error(result)) {
     *error = result;
     return nullptr;
   }
-  for (FileReference* file = first_; file != nullptr; file = file->next)
-    if (file->device == status.st_dev && file->inode == status.st_ino) {
-      file->count++;
-      return file;
-    }
+  if (FileReference* file = find(status.st_dev, status.st_ino)) {
+    file->count++;
+    return file;
+  }
   const int64_t kept = process().private_fds.duplicate(static_cast<int>(fd));
   if (is_error(kept)) {
     *error = kept;

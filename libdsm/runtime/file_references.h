@@ -21,6 +21,8 @@ class FileReferences {
  public:
   // One reference to the file behind `fd`, or nullptr with -errno in *error.
   FileReference* acquire(int64_t fd, int64_t* error);
+  // The one for this file, or nullptr; the count stays.
+  FileReference* find(uint64_t device, uint64_t inode) const;
   void retain(FileReference* file) {
     if (file != nullptr) file->count++;
   }

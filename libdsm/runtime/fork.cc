@@ -22,10 +22,11 @@ void make_memory_private() {
   const ProgramMap& ranges = process().memory.ranges();
   for (size_t i = 0; i < ranges.size(); i++) {
     const Range& range = ranges.at(i);
-    if (range.kind != abi::MapKind::kPrivate || (range.flags & kRangeRuntime) != 0) continue;
+    if ((range.flags & kRangeNotForked) != 0) RT_MUST(sys(__NR_munmap, range.start, range.bytes()));
+    if (range.kind != abi::MapKind::kPrivate || (range.flags & (kRangeRuntime | kRangeNotForked)) != 0) continue;
     RT_MUST(sys(__NR_mmap, range.start, range.bytes(), PROT_READ | PROT_WRITE,
                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0));
-    copy_memory_file(range.start, range.start, range.end);
+    if ((range.flags & kRangeWiped) == 0) copy_memory_file(range.start, range.start, range.end);
     constexpr uint32_t kReadWrite = PROT_READ | PROT_WRITE;
     if (range.prot != kReadWrite) RT_MUST(sys(__NR_mprotect, range.start, range.bytes(), range.prot));
   }

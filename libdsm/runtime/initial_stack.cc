@@ -131,7 +131,7 @@ InitialStack make_stack_region() {
   if (bytes < kLeastStack) bytes = kLeastStack;
   const uint64_t low = abi::kUserEnd - bytes;
   const int64_t result = process().memory.map(low, bytes, PROT_READ | PROT_WRITE,
-                                              MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE | MAP_STACK, -1, 0);
+                                              MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE | MAP_STACK | MAP_GROWSDOWN, -1, 0);
   if (is_error(result)) fail("cannot map a stack of %d bytes: error %d", bytes, -result);
   return {low, abi::kUserEnd, abi::kUserEnd};
 }

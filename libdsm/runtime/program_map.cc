@@ -105,14 +105,23 @@ bool ProgramMap::erase(uint64_t start, uint64_t end, FileReferences& files) {
   return true;
 }
 
-bool ProgramMap::set_prot(uint64_t start, uint64_t end, uint32_t prot, FileReferences& files) {
+template <class Change>
+bool ProgramMap::change(uint64_t start, uint64_t end, FileReferences& files, Change change_range) {
   if (!split_at(start, files) || !split_at(end, files)) return false;
   size_t index = first_after(start);
   const size_t first = index;
-  for (; index < count_ && range_[index].start < end; index++) range_[index].prot = prot;
+  for (; index < count_ && range_[index].start < end; index++) change_range(range_[index]);
   for (; index > first; index--) merge_around(index, files);
   merge_around(first, files);
   return true;
+}
+
+bool ProgramMap::set_prot(uint64_t start, uint64_t end, uint32_t prot, FileReferences& files) {
+  return change(start, end, files, [&](Range& range) { range.prot = prot; });
+}
+
+bool ProgramMap::set_flags(uint64_t start, uint64_t end, uint32_t set, uint32_t clear, FileReferences& files) {
+  return change(start, end, files, [&](Range& range) { range.flags = (range.flags & ~clear) | set; });
 }
 
 uint64_t ProgramMap::highest_gap(uint64_t bytes, uint64_t align, uint64_t floor, uint64_t limit) const {

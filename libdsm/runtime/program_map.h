@@ -13,6 +13,11 @@ namespace dsm::runtime {
 enum RangeFlags : uint32_t {
   kRangeShared = 1,     // MAP_SHARED|MAP_ANONYMOUS: stays shared with a forked child
   kRangeRuntime = 2,    // not the program's: never given, changed or reported
+  kRangeNoReserve = 0x100,   // MAP_NORESERVE: not counted when it becomes writable
+  kRangeLocked = 0x200,      // mlock; a promise to the program only, where a page lives is not its to say
+  kRangeNotForked = 0x400,   // MADV_DONTFORK: absent in a forked child
+  kRangeWiped = 0x800,       // MADV_WIPEONFORK: zero in a forked child
+  kRangeGrowsDown = 0x1000,  // MAP_GROWSDOWN, and the main stack
 };
 
 struct Range {
@@ -47,11 +52,15 @@ class ProgramMap {
   bool erase(uint64_t start, uint64_t end, FileReferences& files);
   // Cuts ranges so that `start` and `end` are edges, then sets prot between them.
   bool set_prot(uint64_t start, uint64_t end, uint32_t prot, FileReferences& files);
+  // Likewise: flags := (flags & ~clear) | set.
+  bool set_flags(uint64_t start, uint64_t end, uint32_t set, uint32_t clear, FileReferences& files);
 
   // The highest free place of `bytes` below `limit` and not below `floor`, aligned; 0 when there is none.
   uint64_t highest_gap(uint64_t bytes, uint64_t align, uint64_t floor, uint64_t limit) const;
 
  private:
+  template <class Change>
+  bool change(uint64_t start, uint64_t end, FileReferences& files, Change change_range);
   bool split_at(uint64_t address, FileReferences& files);
   void remove_at(size_t index, size_t count);
   bool insert_at(size_t index, const Range& range);

@@ -110,6 +110,14 @@ void serve_fetch(Thread& thread, uint64_t mask) {
 
 void serve_fault(Thread& thread, const channel::Fault& message) {
   const int signal = message.info.signo;
+  constexpr int32_t kSegvMapError = 1;
+  if (signal == kSigSegv && message.info.code == kSegvMapError && process().memory.grow_stack(message.info.fault.address)) {
+    channel::Signal again = {};   // without kPresent: the access is made once more
+    again.header.type = channel::Type::kSignal;
+    announce(thread);
+    follow_mask(thread, message.mask);
+    return channel::send(thread, again);
+  }
   const KernelSigAction action = process().remote.signals.take(signal);
   if (action.handler <= kHandlerIgnore || (message.mask & signal_bit(signal)) != 0) die_by_signal(signal, message.info);
   channel::Signal reply = {};

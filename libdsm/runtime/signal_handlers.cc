@@ -93,6 +93,8 @@ void on_fault(int signal, KernelSigInfo* info, UserContext* user) {
     return refault_by_default(signal);
   }
   if (is_vessel()) return worker_fault(thread, *user, *info);
+  const bool unmapped = signal == kSigSegv && info->code == kSegvMapError;
+  if (unmapped && process().memory.grow_stack(info->fault.address)) return;
   const KernelSigAction action = process().remote.signals.get(signal);
   if (action.handler > kHandlerIgnore || sent) {
     if (sent && action.handler == kHandlerDefault) die_by_signal(signal, *info);

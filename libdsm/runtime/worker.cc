@@ -126,7 +126,9 @@ void worker_fault(Thread& thread, UserContext& user, const KernelSigInfo& info) 
   channel::Buffer buffer;
   ask_for_signal(thread, buffer, &question, sizeof question);
   thread.signals.restart_number = -1;
-  enter_answer(thread, user, buffer.as<channel::Signal>());   // without a handler there is no answer: the process is dead
+  const auto& answer = buffer.as<channel::Signal>();
+  if ((answer.header.flags & channel::kPresent) == 0) return;   // a stack has grown: the access is made again
+  enter_answer(thread, user, answer);   // without a handler there is no answer: the process is dead
 }
 
 void worker_die(Thread& thread, const KernelSigInfo& info) {

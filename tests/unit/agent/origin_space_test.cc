@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 #include <map>
 #include <random>
+#include <sys/mman.h>
 #include <unistd.h>
 #include <vector>
 
@@ -57,7 +58,8 @@ memory::MappedRange range(uint64_t start, uint64_t bytes, uint32_t protection,
   r.kind = kind;
   if (kind == memory::RangeKind::kFileRead) {
     auto file = std::make_shared<memory::MappedFile>();
-    file->fd = os::Fd(::dup(0));
+    file->fd = os::Fd(::memfd_create("file", MFD_CLOEXEC));
+    EXPECT_EQ(::ftruncate(file->fd.get(), static_cast<off_t>(bytes)), 0);
     r.file = file;
     r.file_bytes = bytes;
   }
@@ -134,7 +136,7 @@ TEST(OriginSpaceTest, DescribesWhatMayBeGranted) {
   space.add(range(10 * kPageBytes, 2 * kPageBytes, memory::kRead), source);
   space.add(range(12 * kPageBytes, kPageBytes, 0), source);
   memory::MappedRange file = range(20 * kPageBytes, 4 * kPageBytes, memory::kRead, memory::RangeKind::kFileRead);
-  file.file_bytes = kPageBytes + 1;
+  ASSERT_EQ(::ftruncate(file.file->fd.get(), kPageBytes + 1), 0);
   space.add(file, source);
   space.add(range(30 * kPageBytes, kPageBytes, 3, memory::RangeKind::kPinned), source);
   wire::BlockInfo info = space.describe(BlockNo{0}, pages);
@@ -146,6 +148,9 @@ TEST(OriginSpaceTest, DescribesWhatMayBeGranted) {
   EXPECT_FALSE(info.readable.test(12) || info.readable.test(30) || info.readable.test(22));
   EXPECT_TRUE(info.mapped.test(12) && info.pinned.test(30));
   EXPECT_FALSE(info.mapped.test(13));
+  ASSERT_EQ(::ftruncate(file.file->fd.get(), 3 * kPageBytes), 0);  // mappings follow the file
+  info = space.describe(BlockNo{0}, pages);
+  EXPECT_TRUE(info.present.test(22) && info.readable.test(22) && info.beyond_file.test(23));
 }
 
 TEST(OriginSpaceTest, SaysWhatAProtectionTakesAway) {
