@@ -43,8 +43,10 @@ class AddressSpace {
   // Before a fork, lock() held and the program's threads stopped: shared anonymous memory leaves the memfd, so that the child
   // can share it. -ENOMEM: some of it has not; the rest works either way.
   int64_t pin_shared();
-  // For fork and checkpoints: hold lock() meanwhile.
+  // For fork, checkpoints and /proc: hold lock() meanwhile.
   const ProgramMap& ranges() const { return map_; }
+  uint64_t break_start() const { return break_start_; }
+  uint64_t break_now() const { return break_now_; }
   Lock& lock() { return lock_; }
 
  private:

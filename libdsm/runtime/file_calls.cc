@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // The file family. Descriptors are the origin's and native; the handlers here keep the program off the runtime's own, give names
-// that mean this process their right meaning, and strip what would bypass page tables. Everything else runs natively.
+// that mean this process their right meaning, and lead around what would bypass page tables. Everything else runs natively.
 #include <asm-generic/errno.h>
 #include <linux/fcntl.h>
 
+#include "libdsm/runtime/direct_io.h"
 #include "libdsm/runtime/runtime_log.h"
+#include "libdsm/runtime/proc_maps.h"
 #include "libdsm/runtime/proc_paths.h"
 #include "libdsm/runtime/runtime_process.h"
 #include "libdsm/runtime/strings.h"
@@ -17,6 +19,11 @@ bool is_hidden(uint64_t fd) { return process().private_fds.is_private(static_cas
 
 // ---- Calls whose first argument is a descriptor that must not be ours --------------------------------------------
 int64_t do_on_descriptor(Call& call) { return is_hidden(call.arg[0]) ? -EBADF : run_natively(call); }
+
+int64_t do_transfer(Call& call) {
+  if (is_hidden(call.arg[0])) return -EBADF;
+  return is_direct_transfer(call) ? direct_transfer(call) : run_natively(call);
+}
 
 int64_t do_dup_to(Call& call) {
   return is_hidden(call.arg[0]) || is_hidden(call.arg[1]) ? -EBADF : run_natively(call);
@@ -59,11 +66,30 @@ void translate_exe_link(Call& call, unsigned path, char* storage) {
     call.arg[path] = reinterpret_cast<uint64_t>(process().program_path);
 }
 
-int64_t open_path(Call& call, unsigned path, uint64_t& flags) {
-  // Direct I/O pins pages behind the page tables' back and would tear pages that are shared with other nodes.
-  flags &= ~uint64_t{O_DIRECT};
+// openat() of "maps" in a folder of /proc: the whole path. False: another name, or not such a folder.
+bool is_maps_in_folder(Call& call, unsigned path, char* whole) {
+  char name[6] = {};
+  if (path == 0 || (copy_from_program(name, call.arg[path], 6) != 0 && copy_from_program(name, call.arg[path], 5) != 0)) return false;
+  if (!equal(name, "maps") && !equal(name, "smaps")) return false;
+  char link[48];
+  TextBuffer where(link, sizeof link);
+  if (static_cast<int32_t>(call.arg[path - 1]) == AT_FDCWD)
+    where.text("/proc/self/cwd");
+  else
+    where.text("/proc/self/fd/").decimal(static_cast<int32_t>(call.arg[path - 1]));
+  constexpr size_t kMostFolder = 64;   // those in /proc are short
+  const int64_t length = sys(__NR_readlinkat, AT_FDCWD, link, whole, kMostFolder);
+  if (length <= 0 || length == kMostFolder) return false;
+  whole[length] = 0;
+  TextBuffer rest(whole + length, kPathBytes - static_cast<size_t>(length));
+  rest.text("/").text(name);
+  return true;
+}
+
+int64_t open_path(Call& call, unsigned path, uint64_t flags) {
   char text[kPathBytes];
-  if (!is_special_path(call.arg[path], text)) return run_natively(call);
+  if (!is_special_path(call.arg[path], text) && !is_maps_in_folder(call, path, text)) return run_natively(call);
+  if (const MapsFile maps = own_maps_file(text); maps != MapsFile::kNone) return open_own_maps(maps, flags);
   if (is_own_exe_link(text)) call.arg[path] = reinterpret_cast<uint64_t>(process().program_path);
   const CpuFile file = cpu_file(text);
   return file != CpuFile::kNone ? open_cpu_file(file, flags) : run_natively(call);
@@ -78,7 +104,6 @@ int64_t do_openat2(Call& call) {
   } how;
   if (call.arg[3] != sizeof how) return run_natively(call);
   if (const int64_t error = read_program(how, call.arg[2]); error != 0) return error;
-  how.flags &= ~uint64_t{O_DIRECT};
   call.arg[2] = reinterpret_cast<uint64_t>(&how);
   return open_path(call, 1, how.flags);
 }
@@ -153,12 +178,6 @@ int64_t do_getdents64(Call& call) {
   }
 }
 
-int64_t do_fcntl(Call& call) {
-  if (is_hidden(call.arg[0])) return -EBADF;
-  if (call.arg[1] == F_SETFL) call.arg[2] &= ~uint64_t{O_DIRECT};
-  return run_natively(call);
-}
-
 constexpr CallClass kDelegated = CallClass::kDelegated, kRefused = CallClass::kRefused;
 constexpr uint8_t kBlocks = kMayBlock | kRestart;
 constexpr CallRule kRules[] = {
@@ -179,7 +198,7 @@ constexpr CallRule kRules[] = {
     {__NR_dup, kDelegated, 0, 0, do_on_descriptor, nullptr},
     {__NR_dup2, kDelegated, 0, 0, do_dup_to, nullptr},
     {__NR_dup3, kDelegated, 0, 0, do_dup_to, nullptr},
-    {__NR_fcntl, kDelegated, kBlocks, 0, do_fcntl, nullptr},
+    {__NR_fcntl, kDelegated, kBlocks, 0, do_on_descriptor, nullptr},
     {__NR_fstat, kDelegated, 0, 0, do_on_descriptor, nullptr},
     {__NR_ioctl, kDelegated, kBlocks, 0, do_on_descriptor, nullptr},
     {__NR_lseek, kDelegated, 0, 0, do_on_descriptor, nullptr},
@@ -188,16 +207,16 @@ constexpr CallRule kRules[] = {
     {__NR_fsync, kDelegated, kMayBlock, 0, do_on_descriptor, nullptr},
     {__NR_fdatasync, kDelegated, kMayBlock, 0, do_on_descriptor, nullptr},
 
-    {__NR_read, kDelegated, kBlocks, 0, do_on_descriptor, nullptr},
-    {__NR_write, kDelegated, kBlocks, 0, do_on_descriptor, nullptr},
-    {__NR_pread64, kDelegated, kBlocks, 0, do_on_descriptor, nullptr},
-    {__NR_pwrite64, kDelegated, kBlocks, 0, do_on_descriptor, nullptr},
-    {__NR_readv, kDelegated, kBlocks, 0, do_on_descriptor, nullptr},
-    {__NR_writev, kDelegated, kBlocks, 0, do_on_descriptor, nullptr},
-    {__NR_preadv, kDelegated, kBlocks, 0, do_on_descriptor, nullptr},
-    {__NR_pwritev, kDelegated, kBlocks, 0, do_on_descriptor, nullptr},
-    {__NR_preadv2, kDelegated, kBlocks, 0, do_on_descriptor, nullptr},
-    {__NR_pwritev2, kDelegated, kBlocks, 0, do_on_descriptor, nullptr},
+    {__NR_read, kDelegated, kBlocks, 0, do_transfer, nullptr},
+    {__NR_write, kDelegated, kBlocks, 0, do_transfer, nullptr},
+    {__NR_pread64, kDelegated, kBlocks, 0, do_transfer, nullptr},
+    {__NR_pwrite64, kDelegated, kBlocks, 0, do_transfer, nullptr},
+    {__NR_readv, kDelegated, kBlocks, 0, do_transfer, nullptr},
+    {__NR_writev, kDelegated, kBlocks, 0, do_transfer, nullptr},
+    {__NR_preadv, kDelegated, kBlocks, 0, do_transfer, nullptr},
+    {__NR_pwritev, kDelegated, kBlocks, 0, do_transfer, nullptr},
+    {__NR_preadv2, kDelegated, kBlocks, 0, do_transfer, nullptr},
+    {__NR_pwritev2, kDelegated, kBlocks, 0, do_transfer, nullptr},
     {__NR_sendto, kDelegated, kBlocks, 0, do_on_descriptor, nullptr},
     {__NR_recvfrom, kDelegated, kBlocks, 0, do_on_descriptor, nullptr},
     {__NR_sendmsg, kDelegated, kBlocks, 0, do_on_descriptor, nullptr},
