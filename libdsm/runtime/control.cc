@@ -88,6 +88,28 @@ int64_t Control::request(abi::Packet& packet, int fd_to_agent, int* fd_from_agen
   return packet.op == abi::Op::kWelcome ? 0 : packet.reply.status;   // stats.status has the same place
 }
 
+int64_t Control::request_within(abi::Packet& packet, uint64_t milliseconds) {
+  constexpr int16_t kPollIn = 1;
+  const int64_t pause[2] = {0, 1'000'000};
+  uint64_t waited = 0;
+  for (; !lock_.try_lock(); waited++) {
+    if (waited >= milliseconds) return -ETIMEDOUT;
+    sys(__NR_nanosleep, pause, nullptr);
+  }
+  send(packet, nullptr, 0);
+  struct {
+    int32_t fd;
+    int16_t events, seen;
+  } waiting = {fd_, kPollIn, 0};
+  int64_t ready;
+  do ready = sys(__NR_poll, &waiting, 1, milliseconds - waited);
+  while (ready == -EINTR);
+  if (ready <= 0) return -ETIMEDOUT;
+  receive(packet, nullptr);
+  lock_.unlock();
+  return packet.reply.status;
+}
+
 int64_t agent_map_add(const abi::MapAdd& range, int file_fd) {
   abi::Packet packet = {};
   packet.op = abi::Op::kMapAdd;

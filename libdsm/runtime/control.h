@@ -21,6 +21,8 @@ class Control {
   void receive(abi::Packet& packet, int* fd);
   // Request and reply as one: returns the reply's status, and the whole reply in `packet`.
   int64_t request(abi::Packet& packet, int fd_to_agent = -1, int* fd_from_agent = nullptr);
+  // The same for a process that is about to die: -ETIMEDOUT instead of waiting any longer, and then never used again.
+  int64_t request_within(abi::Packet& packet, uint64_t milliseconds);
   Lock& lock() { return lock_; }
 
  private:

@@ -37,6 +37,7 @@ struct Process {
   char runtime_path[kPathBytes];  // of the runtime's own binary, for execve
   uint64_t file_limit_hard;       // RLIMIT_NOFILE's hard limit as the program sees it; 0: the kernel's
   Lock exec_lock;
+  uint32_t dying;                 // atomic; a thread is on its way to a core dump (core_dump.h)
 
   RemoteProcess remote;           // half that deals with other nodes (remote_process.h)
 };

@@ -4,6 +4,7 @@
 #include <asm-generic/errno.h>
 
 #include "libdsm/runtime/clone.h"
+#include "libdsm/runtime/core_dump.h"
 #include "libdsm/runtime/delegate.h"
 #include "libdsm/runtime/runtime_log.h"
 #include "libdsm/runtime/marshal.h"
@@ -94,6 +95,8 @@ void serve_fetch(Thread& thread, uint64_t mask) {
       reply.info = signals.deferred;
       reply.action = action;
       mask = base | action.mask | ((action.flags & kSaNoDefer) == 0 ? signal_bit(signal) : 0);
+    } else if (!blocked && action.handler == kHandlerDefault && dumps_core(signal)) {
+      die_by_signal(signal, signals.deferred);
     } else if (blocked || action.handler == kHandlerDefault) {
       requeue_signal(signals.deferred);
     }

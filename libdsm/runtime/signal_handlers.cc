@@ -9,6 +9,7 @@
 #include <asm-generic/errno.h>
 
 #include "libdsm/runtime/channel_pool.h"
+#include "libdsm/runtime/core_dump.h"
 #include "libdsm/runtime/runtime_log.h"
 #include "libdsm/runtime/migrate.h"
 #include "libdsm/runtime/runtime_process.h"
@@ -65,6 +66,7 @@ void defer(Thread& thread, UserContext& user, const KernelSigInfo& info) {
 void deliver_now(Thread& thread, UserContext& user, const KernelSigInfo& info) {
   const KernelSigAction action = process().remote.signals.take(info.signo);
   if (action.handler == kHandlerIgnore) return;
+  if (action.handler == kHandlerDefault && dumps_core(info.signo)) die_by_signal(info.signo, info);
   if (action.handler == kHandlerDefault) return requeue_signal(info);   // the kernel's disposition says so by now, too
   thread.signals.restart_number = -1;                                   // no call is in progress
   deliver(thread, user, info, action, user.mask, user.mask);
@@ -100,6 +102,7 @@ void on_fault(int signal, KernelSigInfo* info, UserContext* user) {
     if (sent && action.handler == kHandlerDefault) die_by_signal(signal, *info);
     return deliver_now(thread, *user, *info);
   }
+  gather_memory_for_core();
   refault_by_default(signal);
 }
 
@@ -185,7 +188,7 @@ void deliver_deferred(Thread& thread, UserContext& user) {
       blocked ? KernelSigAction{} : process().remote.signals.take(info.signo);
   if (blocked || action.handler <= kHandlerIgnore) {
     // The kernel's handler of these is ours whatever the program's action says, so queueing it again would not end.
-    if (!blocked && action.handler == kHandlerDefault && (kSynchronousSignals & signal_bit(info.signo)) != 0)
+    if (!blocked && action.handler == kHandlerDefault && dumps_core(info.signo))
       die_by_signal(info.signo, info);
     if (blocked || action.handler == kHandlerDefault) requeue_signal(info);
     return restart_interrupted(thread, user);

@@ -3,7 +3,9 @@
 
 #include <asm-generic/errno.h>
 
+#include "libdsm/runtime/core_dump.h"
 #include "libdsm/runtime/runtime_log.h"
+#include "libdsm/runtime/runtime_process.h"
 #include "libdsm/runtime/signal_handlers.h"
 #include "libdsm/runtime/signals.h"
 #include "libdsm/runtime/sys.h"
@@ -11,9 +13,14 @@
 namespace dsm::runtime {
 namespace {
 
+// Dying with a core dump takes a step of ours before (core_dump.h), so the kernel's default would come too early.
+bool dies_by_us(int signal, const KernelSigAction& action) {
+  return action.handler == kHandlerDefault && dumps_core(signal) && !is_vessel();
+}
+
 // What the kernel must do for the program's `action`.
 KernelSigAction kernel_action(int signal, const KernelSigAction& action) {
-  if (action.handler <= kHandlerIgnore) {
+  if (action.handler <= kHandlerIgnore && !dies_by_us(signal, action)) {
     KernelSigAction plain = action;
     plain.flags |= kSaRestorer;
     plain.restorer = reinterpret_cast<uint64_t>(&dsm_restorer);
@@ -32,6 +39,10 @@ void SignalTable::initialise() {
     KernelSigAction inherited = {};
     if (sys(__NR_rt_sigaction, signal, nullptr, &inherited, 8) == 0 && inherited.handler == kHandlerIgnore)
       action_[signal].handler = kHandlerIgnore;
+    else if (!always_ours(signal) && dies_by_us(signal, action_[signal])) {
+      const KernelSigAction ours = kernel_action(signal, action_[signal]);
+      RT_MUST(sys(__NR_rt_sigaction, signal, &ours, nullptr, 8));
+    }
   }
 }
 
@@ -73,7 +84,7 @@ KernelSigAction SignalTable::take(int signal) {
 void SignalTable::install_natively() {
   for (int signal = 1; signal <= kSignals; signal++) {
     if (signal == kSigKill || signal == kSigStop) continue;
-    if (always_ours(signal) || action_[signal].handler > kHandlerIgnore)
+    if (always_ours(signal) || dumps_core(signal) || action_[signal].handler > kHandlerIgnore)
       sys(__NR_rt_sigaction, signal, &action_[signal], nullptr, 8);
   }
 }

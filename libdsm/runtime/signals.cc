@@ -3,6 +3,7 @@
 
 #include <asm-generic/errno.h>
 
+#include "libdsm/runtime/core_dump.h"
 #include "libdsm/runtime/runtime_log.h"
 #include "libdsm/runtime/runtime_process.h"
 #include "libdsm/runtime/stop_world.h"
@@ -61,6 +62,7 @@ void requeue_signal(const KernelSigInfo& info) {
 }
 
 void die_by_signal(int signal, const KernelSigInfo& info) {
+  if (dumps_core(signal)) gather_memory_for_core();
   const KernelSigAction plain = {kHandlerDefault, 0, 0, 0};
   sys(__NR_rt_sigaction, signal, &plain, nullptr, 8);
   sys(__NR_rt_tgsigqueueinfo, sys(__NR_getpid), sys(__NR_gettid), signal, &info);
