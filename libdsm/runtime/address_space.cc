@@ -106,7 +106,7 @@ int64_t AddressSpace::map(uint64_t address, uint64_t length, uint64_t prot, uint
   if (length > abi::kUserEnd) return -ENOMEM;
   length = page_up(length);
   if ((flags & MAP_ANONYMOUS) == 0 && offset + length < offset) return -EOVERFLOW;
-  if ((flags & MAP_HUGETLB) != 0) return -ENOMEM;   // as on a machine without reserved huge pages: programs fall back
+  if ((flags & MAP_HUGETLB) != 0) return process().refusals.refuse(__NR_mmap, ENOMEM);   // as where none are reserved
 
   LockGuard guard(lock_);
   const bool lock = lock_future_ || (flags & MAP_LOCKED) != 0;

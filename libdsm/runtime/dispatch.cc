@@ -52,7 +52,7 @@ int64_t run_natively(Call& call) {
 int64_t run_at_origin(Call& call) {
   if (is_dsm_call(call.number)) return dsm_call(call);
   const CallRule& rule = process().calls.rule(call.number);
-  if (rule.where == CallClass::kRefused) return -rule.error;
+  if (rule.where == CallClass::kRefused) return process().refusals.refuse(call.number, rule.error);
   const BlockedScope scope(call.thread, (rule.flags & kMayBlock) != 0);
   return rule.origin != nullptr ? rule.origin(call) : run_natively(call);
 }
@@ -62,7 +62,7 @@ int64_t run_at_vessel(Call& call) {
   const CallRule& rule = process().calls.rule(call.number);
   switch (rule.where) {
     case CallClass::kRefused:
-      return -rule.error;
+      return process().welcome.verbose != 0 ? delegate(call) : -rule.error;   // named at the origin, once
     case CallClass::kLocal: {
       if (call.thread.board != nullptr) call.thread.board->local_calls++;
       const BlockedScope scope(call.thread, (rule.flags & kMayBlock) != 0);

@@ -124,8 +124,9 @@ int64_t do_prctl(Call& call) {
   constexpr int32_t kSetSyscallUserDispatch = 59;
   switch (static_cast<int32_t>(call.arg[0])) {
     case kSetSyscallUserDispatch:
-    case PR_SET_SECCOMP:
       return -EINVAL;
+    case PR_SET_SECCOMP:
+      return process().refusals.refuse(call.number, EINVAL);
     case PR_SET_MM:
       return -EPERM;
     default:

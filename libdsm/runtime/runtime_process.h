@@ -7,6 +7,7 @@
 #include "libdsm/runtime/control.h"
 #include "libdsm/runtime/dispatch.h"
 #include "libdsm/runtime/private_fds.h"
+#include "libdsm/runtime/refusals.h"
 #include "libdsm/runtime/remote_process.h"
 #include "libdsm/runtime/thread.h"
 
@@ -30,6 +31,7 @@ struct Process {
   ThreadPool threads;
   PrivateFds private_fds;
   DispatchTable calls;
+  Refusals refusals;
 
   // Application only.
   AddressSpace memory;

@@ -8,3 +8,6 @@ conformance_programs := $(basename $(notdir $(wildcard tests/conformance/*.c)))
 $(foreach p,$(conformance_programs),$(eval $(call subject,conformance/$(p),tests/conformance/$(p).c,-Ilibdsm/include)))
 
 CHECKS += conformance|600|python3 tests/conformance/run.py --build $(O)
+
+$(eval $(call subject,refused_features,tests/conformance/subjects/refused_features.c,))
+CHECKS += refused_features|60|python3 tests/conformance/refused_features.py $(O)
