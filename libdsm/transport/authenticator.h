@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "libdsm/base/result.h"
+#include "libdsm/transport/link_hello.h"
+#include "libdsm/transport/stream_cipher.h"
 #include "libdsm/transport/transport.h"
 
 namespace dsm::transport {
@@ -27,12 +29,15 @@ class AuthSession {
   };
   // Called first with an empty record (the dialer's opening), and then for each record of the other end. An error refuses it.
   virtual Result<Step> advance(Bytes record) = 0;
+  // Once, after kAccepted: what the bytes behind the introduction go through. None: they are plain.
+  virtual std::unique_ptr<StreamCipher> take_cipher() { return nullptr; }
 };
 
 class Authenticator {
  public:
   virtual ~Authenticator() = default;
-  // `binding`: what the connection is for; both ends must have the same bytes.
+  virtual Protection protection() const = 0;
+  // `binding`: a LinkHello and what follows it; both ends must have the same bytes.
   virtual std::unique_ptr<AuthSession> begin(Role role, Bytes binding) const = 0;
 };
 

@@ -1,2 +1,2 @@
-# Whoever links dsm_transport also needs dsm_os dsm_base and -luring -lcrypto.
+# Whoever links dsm_transport also needs dsm_os dsm_base and -luring -lssl -lcrypto.
 $(eval $(call library,dsm_transport,$(wildcard libdsm/transport/*.cc)))

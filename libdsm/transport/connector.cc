@@ -23,9 +23,9 @@ bool may_pass(int error) {
 
 }  // namespace
 
-Connector::Connector(os::Reactor& reactor, const Authenticator& authenticator, NodeId self, const Limits& limits,
-                     ConnectorOwner& owner)
-    : reactor_(reactor), authenticator_(authenticator), self_(self), limits_(limits), owner_(owner) {}
+Connector::Connector(os::Reactor& reactor, const Authenticator& authenticator, const Membership& membership,
+                     const Limits& limits, ConnectorOwner& owner)
+    : reactor_(reactor), authenticator_(authenticator), membership_(membership), limits_(limits), owner_(owner) {}
 
 Connector::~Connector() { reactor_.unwatch(listener_watch_); }
 
@@ -50,7 +50,7 @@ void Connector::on_incoming() {
       continue;
     }
     callers_.push_back(std::make_unique<Handshake>(
-        reactor_, authenticator_, std::move(*accepted), self_,
+        reactor_, authenticator_, std::move(*accepted), membership_,
         [this](const LinkHello& hello) { return owner_.judge(hello); }, os::now_ns() + limits_.introduction_ns,
         [this, from](Handshake&, Result<Handshake::Outcome> outcome) {
           if (outcome) owner_.accepted(std::move(*outcome));

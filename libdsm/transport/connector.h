@@ -32,8 +32,8 @@ class Connector {
     size_t strangers = 64;                   // callers at a time that have not
   };
 
-  Connector(os::Reactor& reactor, const Authenticator& authenticator, NodeId self, const Limits& limits,
-            ConnectorOwner& owner);
+  Connector(os::Reactor& reactor, const Authenticator& authenticator, const Membership& membership,
+            const Limits& limits, ConnectorOwner& owner);
   ~Connector();
 
   Result<os::TcpAddress> listen(const os::TcpAddress& at);
@@ -66,7 +66,7 @@ class Connector {
 
   os::Reactor& reactor_;
   const Authenticator& authenticator_;
-  const NodeId self_;
+  const Membership membership_;
   const Limits limits_;
   ConnectorOwner& owner_;
   os::Fd listener_;

@@ -3,6 +3,7 @@
 
 #include <poll.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -21,20 +22,31 @@ std::vector<std::byte> binding_of(const LinkHello& hello, Bytes greeting) {
   return all;
 }
 
+// Words of somebody who has proved nothing yet, for the log.
+std::string printable(Bytes text) {
+  constexpr size_t kMaxShown = 200;
+  std::string shown;
+  for (std::byte b : text.first(std::min(text.size(), kMaxShown))) {
+    const char c = static_cast<char>(b);
+    shown += c >= ' ' && c <= '~' ? c : '?';
+  }
+  return shown;
+}
+
 }  // namespace
 
 Handshake::Handshake(os::Reactor& reactor, const Authenticator& authenticator, os::Fd connecting,
                      const LinkHello& hello, Bytes greeting, TimeNs deadline, Done done)
-    : reactor_(reactor), authenticator_(authenticator), role_(Role::kDialer), self_{hello.source}, deadline_(deadline),
+    : reactor_(reactor), authenticator_(authenticator), role_(Role::kDialer), membership_{}, deadline_(deadline),
       state_(State::kConnecting), fd_(std::move(connecting)), hello_(hello),
       greeting_(greeting.begin(), greeting.end()), done_(std::move(done)) {
   DSM_CHECK(greeting.size() <= kMaxGreetingBytes);
   watch();
 }
 
-Handshake::Handshake(os::Reactor& reactor, const Authenticator& authenticator, os::Fd accepted, NodeId self,
-                     Judge judge, TimeNs deadline, Done done)
-    : reactor_(reactor), authenticator_(authenticator), role_(Role::kAcceptor), self_(self), deadline_(deadline),
+Handshake::Handshake(os::Reactor& reactor, const Authenticator& authenticator, os::Fd accepted,
+                     const Membership& membership, Judge judge, TimeNs deadline, Done done)
+    : reactor_(reactor), authenticator_(authenticator), role_(Role::kAcceptor), membership_(membership), deadline_(deadline),
       state_(State::kHello), fd_(std::move(accepted)), judge_(std::move(judge)), done_(std::move(done)) {
   os::set_stream_options(fd_.get());
   watch();
@@ -109,9 +121,9 @@ Result<bool> Handshake::read_record() {
 Status Handshake::on_record(Record type, Bytes body) {
   if (type == Record::kHello && state_ == State::kHello) return on_hello(body);
   if (type == Record::kAuth && state_ == State::kAuth && !body.empty()) return on_auth(body);
-  if (type == Record::kVerdict && state_ == State::kVerdict) {
-    if (!body.empty())
-      return Error{"refused: " + std::string(reinterpret_cast<const char*>(body.data()), body.size()), EACCES};
+  const bool waits_for_verdict = role_ == Role::kDialer && (state_ == State::kAuth || state_ == State::kVerdict);
+  if (type == Record::kVerdict && waits_for_verdict && (!body.empty() || state_ == State::kVerdict)) {
+    if (!body.empty()) return Error{"refused: " + printable(body), EACCES};
     finish(success());
     return success();
   }
@@ -121,16 +133,10 @@ Status Handshake::on_record(Record type, Bytes body) {
 Status Handshake::on_hello(Bytes body) {
   if (body.size() < sizeof hello_) return Error{"does not speak this protocol", EPROTO};
   std::memcpy(&hello_, body.data(), sizeof hello_);
-  if (hello_.magic != kLinkMagic) return Error{"does not speak this protocol", EPROTO};
-  if (hello_.version != kLinkVersion)
-    return Error{"speaks version " + std::to_string(hello_.version) + " of the protocol, this node version " +
-                     std::to_string(kLinkVersion),
-                 EPROTO};
-  const bool known_purpose = hello_.purpose >= static_cast<uint8_t>(Purpose::kMessages) &&
-                             hello_.purpose <= static_cast<uint8_t>(Purpose::kChannel);
-  if (!known_purpose || hello_.reserved != 0 || hello_.source >= kMaxNodes || hello_.source == self_.value ||
-      hello_.destination != self_.value)
-    return Error{"asks for a connection that makes no sense here", EPROTO};
+  if (std::string objection = membership_.objection_to(hello_); !objection.empty()) {
+    Error why{std::move(objection), EPROTO};
+    return hello_.magic == kLinkMagic ? refuse(std::move(why)) : why;
+  }
   const Bytes greeting = body.subspan(sizeof hello_);
   greeting_.assign(greeting.begin(), greeting.end());
   session_ = authenticator_.begin(Role::kAcceptor, body);
@@ -140,7 +146,7 @@ Status Handshake::on_hello(Bytes body) {
 
 Status Handshake::on_auth(Bytes body) {
   auto step = session_->advance(body);
-  if (!step) return step.error();
+  if (!step) return role_ == Role::kAcceptor ? refuse(step.error()) : step.error();
   if (!step->reply.empty()) {
     if (auto status = send(Record::kAuth, step->reply); !status) return status;
   }
@@ -154,6 +160,13 @@ Status Handshake::on_auth(Bytes body) {
   if (!refusal.empty()) return Error{"was refused: " + refusal, EACCES};
   finish(success());
   return success();
+}
+
+// The other end is told, if it still listens; whether it hears it changes nothing here.
+Error Handshake::refuse(Error why) {
+  const std::string text = "this node " + why.what;
+  (void)send(Record::kVerdict, std::as_bytes(std::span(text)));
+  return why;
 }
 
 // A record is far smaller than an empty socket buffer: one that does not fit means a broken connection.
@@ -170,7 +183,7 @@ void Handshake::finish(Status status) {
   DSM_CHECK(!finished());
   state_ = State::kFinished;
   reactor_.unwatch(watch_);
-  if (status) done_(*this, Outcome{std::move(fd_), hello_, std::move(greeting_)});
+  if (status) done_(*this, Outcome{std::move(fd_), hello_, std::move(greeting_), session_->take_cipher()});
   else done_(*this, status.error());
 }
 

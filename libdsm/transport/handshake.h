@@ -7,7 +7,7 @@
 //   Auth(...)                  ->
 //                              <-   Auth(...)         (as many as the Authenticator wants)
 //   Auth(...)                  ->
-//                              <-   Verdict(empty: accepted, else the reason in words)
+//                              <-   Verdict(empty: accepted, else the reason in words; the latter at any time)
 //
 // States: kConnecting (dialer), kHello (acceptor waits for it), kAuth, kVerdict (dialer waits for it), kFinished.
 #pragma once
@@ -18,24 +18,9 @@
 #include "libdsm/os/fd.h"
 #include "libdsm/os/reactor.h"
 #include "libdsm/transport/authenticator.h"
+#include "libdsm/transport/link_hello.h"
 
 namespace dsm::transport {
-
-enum class Purpose : uint8_t { kMessages = 1, kData = 2, kChannel = 3 };
-
-// On the wire, little-endian.
-struct LinkHello {
-  uint32_t magic;
-  uint16_t version;
-  uint8_t purpose;   // Purpose
-  uint8_t reserved;  // 0
-  uint16_t source;   // node ids
-  uint16_t destination;
-};
-static_assert(sizeof(LinkHello) == 12);
-inline constexpr uint32_t kLinkMagic = 0x4d534430;  // "0DSM"
-inline constexpr uint16_t kLinkVersion = 1;
-inline constexpr size_t kMaxGreetingBytes = 4096;
 
 class Handshake {
  public:
@@ -43,6 +28,7 @@ class Handshake {
     os::Fd fd;
     LinkHello hello{};
     std::vector<std::byte> greeting;
+    std::unique_ptr<StreamCipher> cipher;  // none: plain bytes
   };
   // Called once, from the reactor; the handshake may be destroyed later, not inside.
   using Done = std::function<void(Handshake&, Result<Outcome>)>;
@@ -53,8 +39,8 @@ class Handshake {
   Handshake(os::Reactor& reactor, const Authenticator& authenticator, os::Fd connecting, const LinkHello& hello,
             Bytes greeting, TimeNs deadline, Done done);
   // Acceptor.
-  Handshake(os::Reactor& reactor, const Authenticator& authenticator, os::Fd accepted, NodeId self, Judge judge,
-            TimeNs deadline, Done done);
+  Handshake(os::Reactor& reactor, const Authenticator& authenticator, os::Fd accepted, const Membership& membership,
+            Judge judge, TimeNs deadline, Done done);
   ~Handshake();
   Handshake(const Handshake&) = delete;
   Handshake& operator=(const Handshake&) = delete;
@@ -82,12 +68,13 @@ class Handshake {
   Status on_hello(Bytes body);
   Status on_auth(Bytes body);
   Status send(Record type, Bytes body);
+  Error refuse(Error why);
   void finish(Status status);
 
   os::Reactor& reactor_;
   const Authenticator& authenticator_;
   const Role role_;
-  const NodeId self_;
+  const Membership membership_;
   const TimeNs deadline_;
   State state_;
   os::Fd fd_;

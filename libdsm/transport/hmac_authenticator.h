@@ -6,19 +6,16 @@
 // The labels keep one end's answer from being played back as the other's. It proves membership when the connection is
 // made; it does not protect what is sent afterwards.
 #pragma once
-#include <array>
-
 #include "libdsm/transport/authenticator.h"
+#include "libdsm/transport/job_secret.h"
 
 namespace dsm::transport {
-
-inline constexpr size_t kSecretBytes = 32;
-using Secret = std::array<std::byte, kSecretBytes>;
 
 class HmacAuthenticator final : public Authenticator {
  public:
   explicit HmacAuthenticator(const Secret& secret) : secret_(secret) {}
   ~HmacAuthenticator() override;
+  Protection protection() const override { return Protection::kChallenge; }
   std::unique_ptr<AuthSession> begin(Role role, Bytes binding) const override;
 
  private:

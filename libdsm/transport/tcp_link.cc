@@ -11,11 +11,12 @@
 
 namespace dsm::transport {
 
-TcpLink::TcpLink(LinkClass link_class, os::Fd fd, os::Reactor& reactor, LinkOwner& owner, FrameSink& sink,
-                 const FrameLimits& limits, uint64_t max_queued_bytes)
+TcpLink::TcpLink(LinkClass link_class, os::Fd fd, std::unique_ptr<StreamCipher> cipher, os::Reactor& reactor,
+                 LinkOwner& owner, FrameSink& sink, const FrameLimits& limits, uint64_t max_queued_bytes)
     : class_(link_class), fd_(std::move(fd)), reactor_(reactor), owner_(owner), max_queued_bytes_(max_queued_bytes),
       first_(sizeof(FrameHead) + limits.header_bytes),
-      reader_(sink, FrameLimits{limits.header_bytes, link_class == LinkClass::kData ? limits.payload_bytes : 0}) {}
+      reader_(sink, FrameLimits{limits.header_bytes, link_class == LinkClass::kData ? limits.payload_bytes : 0}),
+      sealed_(cipher ? std::make_unique<SealedStream>(std::move(cipher)) : nullptr) {}
 
 TcpLink::~TcpLink() {
   reactor_.unwatch(receive_watch_);
@@ -29,6 +30,10 @@ Sent TcpLink::send(Bytes header, std::span<const Bytes> payload, uint64_t token)
   if (failed_) return Sent::kTaken;
   const FrameHead head{static_cast<uint32_t>(header.size()), static_cast<uint32_t>(payload_bytes)};
   const uint64_t size = sizeof head + header.size() + payload_bytes;
+  if (sealed_) {
+    send_sealed(head, header, payload);
+    return Sent::kTaken;
+  }
 
   uint64_t left = 0;  // bytes that the socket took
   if (queue_.empty()) {
@@ -48,6 +53,18 @@ Sent TcpLink::send(Bytes header, std::span<const Bytes> payload, uint64_t token)
   }
   await_room();
   return token == 0 ? Sent::kTaken : Sent::kPending;
+}
+
+void TcpLink::send_sealed(const FrameHead& head, Bytes header, std::span<const Bytes> payload) {
+  const bool nothing_waits = sealed_->queued_bytes() == 0;
+  std::vector<Bytes> parts{std::as_bytes(std::span(&head, 1)), header};
+  parts.insert(parts.end(), payload.begin(), payload.end());
+  counters_.payload_bytes_copied += head.payload_bytes;
+  if (auto status = sealed_->seal(parts); !status) return fail(status.error());
+  if (nothing_waits) flush();
+  if (sealed_->queued_bytes() > max_queued_bytes_)
+    return fail(Error{"leaves " + std::to_string(sealed_->queued_bytes()) + " bytes unread", ENOBUFS});
+  if (!failed_ && sealed_->queued_bytes() > 0) await_room();
 }
 
 // The head and the header go out of one buffer: fewer parts make a cheaper call.
@@ -93,6 +110,8 @@ void TcpLink::on_arrived(Bytes bytes, int error) {
   if (failed_) return;
   if (bytes.empty()) {
     end_of_stream(error);
+  } else if (sealed_) {
+    open_sealed(bytes);
   } else {
     counters_.bytes_in += bytes.size();
     if (auto status = reader_.feed(bytes); !status) fail(status.error());
@@ -110,7 +129,7 @@ bool TcpLink::probe() {
 // the stream is behind it, of which the reactor tells (or the next probe).
 bool TcpLink::receive(bool until_end) {
   for (bool any = false;; any = true) {
-    const auto space = reader_.space();
+    const auto space = sealed_ ? sealed_->space() : reader_.space();
     ++counters_.system_calls;
     const long n = os::receive_now(fd_.get(), space);
     if (n == -EAGAIN) return any;
@@ -119,19 +138,46 @@ bool TcpLink::receive(bool until_end) {
       return true;
     }
     const bool emptied = static_cast<size_t>(n) < space.size();
-    take(static_cast<size_t>(n));
+    if (sealed_) open_sealed(space.first(static_cast<size_t>(n)));
+    else take(static_cast<size_t>(n));
     if (failed_ || (emptied && !until_end)) return true;
   }
 }
 
 void TcpLink::take(size_t bytes) {
   counters_.bytes_in += bytes;
+  deliver(bytes);
+}
+
+void TcpLink::deliver(size_t bytes) {
   const uint64_t copied_before = reader_.payload_bytes_copied();
   if (auto status = reader_.received(bytes); !status) fail(status.error());
   counters_.payload_bytes_copied += reader_.payload_bytes_copied() - copied_before;
 }
 
+void TcpLink::open_sealed(Bytes received) {
+  counters_.bytes_in += received.size();
+  if (auto status = sealed_->feed(received); !status) return fail(status.error());
+  while (!failed_) {
+    auto opened = sealed_->open(reader_.space());
+    if (!opened) return fail(opened.error());
+    if (*opened == 0) break;
+    deliver(*opened);
+  }
+  if (failed_) return;
+  if (sealed_->ended()) return end_of_stream(0);
+  if (sealed_->queued_bytes() > 0) {  // an answer of the cipher, or what waited before
+    flush();
+    if (!failed_ && sealed_->queued_bytes() > 0) await_room();
+  }
+}
+
 void TcpLink::flush() {
+  if (sealed_) {
+    const int broken = sealed_->flush(fd_.get(), &counters_.bytes_out, &counters_.system_calls);
+    if (broken != 0) fail(system_error("the connection broke while sending", -broken));
+    return;
+  }
   const int error = queue_.flush(fd_.get(), [this](uint64_t token) { owner_.on_sent(token); }, &counters_.bytes_out,
                                  &counters_.system_calls);
   if (error != 0) fail(system_error("the connection broke while sending", -error));
@@ -148,6 +194,10 @@ void TcpLink::fail(Error error) {
 }
 
 void TcpLink::close() {
+  if (sealed_ && !failed_) {
+    sealed_->seal_end();
+    flush();  // if there is room; the end of the connection says the same, only that anybody could have caused it
+  }
   fail(Error{"closed by this node", ECANCELED});
   reactor_.unwatch(std::exchange(receive_watch_, 0));
   reactor_.unwatch(std::exchange(send_watch_, 0));

@@ -6,6 +6,9 @@
 // sleeps: for messages a multishot receive, for data readiness and then direct receives into the payload's place.
 // The reactor is told of the link at arm(), so that a link that is only ever probed costs its sender no wake-up.
 //
+// With a cipher the bytes go through a SealedStream on their way: a frame is sealed as a whole, so its payload is free at
+// once, and large payloads are decrypted straight into their place. Without one nothing of that is touched.
+//
 // Invariants
 //  1. After failed() nothing is delivered, and sends vanish.
 //  2. Errors found while sending are kept for the owner, who asks failed() from poll(); nothing is called back from send().
@@ -15,6 +18,7 @@
 #include "libdsm/os/fd.h"
 #include "libdsm/os/reactor.h"
 #include "libdsm/transport/frame_reader.h"
+#include "libdsm/transport/sealed_stream.h"
 #include "libdsm/transport/send_queue.h"
 
 namespace dsm::transport {
@@ -35,8 +39,9 @@ enum class LinkClass : uint8_t { kMessages, kData };
 
 class TcpLink {
  public:
-  TcpLink(LinkClass link_class, os::Fd fd, os::Reactor& reactor, LinkOwner& owner, FrameSink& sink,
-          const FrameLimits& limits, uint64_t max_queued_bytes);
+  // `cipher` may be null: plain bytes.
+  TcpLink(LinkClass link_class, os::Fd fd, std::unique_ptr<StreamCipher> cipher, os::Reactor& reactor, LinkOwner& owner,
+          FrameSink& sink, const FrameLimits& limits, uint64_t max_queued_bytes);
   ~TcpLink();
   TcpLink(const TcpLink&) = delete;
   TcpLink& operator=(const TcpLink&) = delete;
@@ -51,14 +56,17 @@ class TcpLink {
   // Ends it at once: borrowed payloads are reported through LinkOwner::on_sent.
   void close();
 
-  uint64_t queued_bytes() const { return queue_.bytes(); }
+  uint64_t queued_bytes() const { return queue_.bytes() + (sealed_ ? sealed_->queued_bytes() : 0); }
   // bytes, payload copies and system calls only
   const Counters& counters() const { return counters_; }
 
  private:
   long send_first(const FrameHead& head, Bytes header, std::span<const Bytes> payload);
+  void send_sealed(const FrameHead& head, Bytes header, std::span<const Bytes> payload);
   bool receive(bool until_end);
   void take(size_t bytes);
+  void deliver(size_t bytes);
+  void open_sealed(Bytes received);
   void on_arrived(Bytes bytes, int error);
   void on_readable(uint32_t revents);
   void on_writable();
@@ -75,6 +83,7 @@ class TcpLink {
   std::vector<std::byte> first_;  // head and header of the message being sent
   FrameReader reader_;
   SendQueue queue_;
+  std::unique_ptr<SealedStream> sealed_;
   std::vector<iovec> parts_;
   os::WatchId receive_watch_ = 0;
   os::WatchId send_watch_ = 0;

@@ -6,6 +6,7 @@
 
 #include "libdsm/base/check.h"
 #include "libdsm/os/clock.h"
+#include "libdsm/os/stream.h"
 
 namespace dsm::transport {
 namespace {
@@ -14,6 +15,9 @@ namespace {
 constexpr size_t kProbedLinks = 4;
 // Each so many polls everything gets its turn, however busy the first link is.
 constexpr unsigned kFullTurn = 8;
+
+// Streams that a peer may open before this node has heard that the mesh is complete.
+constexpr size_t kMaxEarlyChannels = 1024;
 
 constexpr LinkClass kClasses[] = {LinkClass::kMessages, LinkClass::kData};
 
@@ -33,8 +37,11 @@ Result<std::unique_ptr<TcpTransport>> TcpTransport::make(const TcpConfig& config
 
 TcpTransport::TcpTransport(const TcpConfig& config, const Authenticator& authenticator, Receiver& receiver,
                            std::unique_ptr<os::Reactor> reactor)
-    : config_(config), receiver_(receiver), reactor_(std::move(reactor)),
-      connector_(*reactor_, authenticator, config.self, config.connecting, *this) {}
+    : config_(config),
+      membership_{config.self, config.nodes, config.job, config.epoch, authenticator.protection()},
+      receiver_(receiver),
+      reactor_(std::move(reactor)),
+      connector_(*reactor_, authenticator, membership_, config.connecting, *this) {}
 
 TcpTransport::~TcpTransport() = default;
 
@@ -82,9 +89,7 @@ void TcpTransport::add_peer(NodeId id, const Endpoint& at) {
 void TcpTransport::dial(TcpPeer& peer, Purpose purpose, Bytes greeting, uint64_t token) {
   const uint64_t cookie = ++last_cookie_;
   dials_.emplace(cookie, Dial{peer.id, purpose, token});
-  const LinkHello hello{.magic = kLinkMagic, .version = kLinkVersion, .purpose = static_cast<uint8_t>(purpose),
-                        .reserved = 0, .source = config_.self.value, .destination = peer.id.value};
-  connector_.dial({peer.at.address, peer.at.port}, hello, greeting, cookie);
+  connector_.dial({peer.at.address, peer.at.port}, membership_.hello_to(peer.id, purpose), greeting, cookie);
 }
 
 std::string TcpTransport::judge(const LinkHello& hello) {
@@ -99,9 +104,27 @@ std::string TcpTransport::judge(const LinkHello& hello) {
 void TcpTransport::accepted(Handshake::Outcome outcome) {
   TcpPeer& peer = peer_at(NodeId{outcome.hello.source});
   const auto purpose = static_cast<Purpose>(outcome.hello.purpose);
-  if (purpose != Purpose::kChannel) return add_link(peer, class_of(purpose), std::move(outcome.fd));
-  if (peer.state == PeerState::kUp) return deliver_channel(peer, outcome.greeting, std::move(outcome.fd));
-  peer.early_channels.emplace_back(std::move(outcome.greeting), std::move(outcome.fd));
+  if (purpose != Purpose::kChannel) return add_link(peer, class_of(purpose), outcome);
+  if (peer.state != PeerState::kUp && peer.early_channels.size() >= kMaxEarlyChannels)
+    return stranger(Error{peer.name() + " opened too many streams before it was connected", EMFILE});
+  auto stream = channel_stream(peer.id, outcome);
+  if (!stream) return stranger(stream.error());
+  if (peer.state == PeerState::kUp) return deliver_channel(peer, outcome.greeting, std::move(*stream));
+  peer.early_channels.emplace_back(std::move(outcome.greeting), std::move(*stream));
+}
+
+// What the owner of the channel gets: the connection itself, or one end of a socket pair behind which a relay encrypts.
+Result<os::Fd> TcpTransport::channel_stream(NodeId peer, Handshake::Outcome& outcome) {
+  if (!outcome.cipher) {
+    os::set_nonblocking(outcome.fd.get(), false);
+    return std::move(outcome.fd);
+  }
+  os::Fd ours, theirs;
+  if (const int error = os::make_stream_pair(&ours, &theirs); error != 0) return system_error("cannot open a channel", -error);
+  os::set_nonblocking(ours.get(), true);
+  relays_.push_back(
+      std::make_unique<ChannelRelay>(*reactor_, peer, std::move(outcome.fd), std::move(outcome.cipher), std::move(ours)));
+  return theirs;
 }
 
 void TcpTransport::dialed(uint64_t cookie, Result<Handshake::Outcome> outcome) {
@@ -115,21 +138,20 @@ void TcpTransport::dialed(uint64_t cookie, Result<Handshake::Outcome> outcome) {
       receiver_.on_channel_opened(dial.token, Error{peer.name() + ": " + outcome.error().what, outcome.error().code});
       return;
     }
-    os::set_nonblocking(outcome->fd.get(), false);
-    receiver_.on_channel_opened(dial.token, std::move(outcome->fd));
+    receiver_.on_channel_opened(dial.token, channel_stream(dial.peer, *outcome));
     return;
   }
   if (!outcome) return lose(peer, outcome.error());
-  add_link(peer, class_of(dial.purpose), std::move(outcome->fd));
+  add_link(peer, class_of(dial.purpose), *outcome);
 }
 
 void TcpTransport::stranger(const Error& why) { receiver_.on_stranger(why); }
 
-void TcpTransport::add_link(TcpPeer& peer, LinkClass link_class, os::Fd fd) {
+void TcpTransport::add_link(TcpPeer& peer, LinkClass link_class, Handshake::Outcome& outcome) {
   DSM_CHECK(!peer.link(link_class));
   LinkOwner& owner = *this;
-  peer.link(link_class) = std::make_unique<TcpLink>(link_class, std::move(fd), *reactor_, owner, peer.sink(link_class),
-                                                    config_.limits, config_.max_queued_bytes);
+  peer.link(link_class) = std::make_unique<TcpLink>(link_class, std::move(outcome.fd), std::move(outcome.cipher), *reactor_,
+                                                    owner, peer.sink(link_class), config_.limits, config_.max_queued_bytes);
   go_up_if_complete(peer);
 }
 
@@ -153,7 +175,6 @@ void TcpTransport::open_channel(NodeId id, Bytes greeting, uint64_t token) {
 }
 
 void TcpTransport::deliver_channel(TcpPeer& peer, Bytes greeting, os::Fd stream) {
-  os::set_nonblocking(stream.get(), false);
   receiver_.on_channel(peer.id, greeting, std::move(stream));
 }
 
@@ -174,6 +195,8 @@ void TcpTransport::go_down(TcpPeer& peer) {
   set_state(peer, PeerState::kAbsent);
   peer.early_channels.clear();
   for (LinkClass c : kClasses) drop_link(peer, c);
+  for (auto& relay : relays_)
+    if (relay->peer() == peer.id) relay->close();
   for (auto dial = dials_.begin(); dial != dials_.end();) {
     if (dial->second.peer != peer.id) {
       ++dial;
@@ -251,6 +274,7 @@ void TcpTransport::unwatch(WatchId id) { reactor_->unwatch(id); }
 size_t TcpTransport::poll(uint64_t timeout_ns) {
   graveyard_.clear();
   connector_.sweep();
+  std::erase_if(relays_, [](const auto& relay) { return relay->finished(); });
   size_t handled = settle() + probe_links();
   if (handled == 0 || polls_ % kFullTurn == 0) handled += reactor_->run(0);
   handled += settle();

@@ -20,6 +20,7 @@
 
 #include "libdsm/os/reactor.h"
 #include "libdsm/transport/authenticator.h"
+#include "libdsm/transport/channel_relay.h"
 #include "libdsm/transport/connector.h"
 #include "libdsm/transport/tcp_peer.h"
 #include "libdsm/transport/transport.h"
@@ -31,6 +32,10 @@ struct TcpConfig {
   FrameLimits limits;
   Connector::Limits connecting;
   uint64_t max_queued_bytes = 256u << 20;  // per link; a peer that leaves more unread is closed as dead
+  // Compared with what a caller says.
+  uint16_t nodes = kMaxNodes;
+  uint64_t job = 0;  // job_tag()
+  uint32_t epoch = 0;
 };
 
 class TcpTransport final : public Transport, private ConnectorOwner, private LinkOwner {
@@ -79,7 +84,8 @@ class TcpTransport final : public Transport, private ConnectorOwner, private Lin
   TcpPeer& peer_at(NodeId peer);
   void set_state(TcpPeer& peer, PeerState state);
   void dial(TcpPeer& peer, Purpose purpose, Bytes greeting, uint64_t token);
-  void add_link(TcpPeer& peer, LinkClass link_class, os::Fd fd);
+  void add_link(TcpPeer& peer, LinkClass link_class, Handshake::Outcome& outcome);
+  Result<os::Fd> channel_stream(NodeId peer, Handshake::Outcome& outcome);
   void drop_link(TcpPeer& peer, LinkClass link_class);
   void go_up_if_complete(TcpPeer& peer);
   void go_down(TcpPeer& peer);
@@ -95,6 +101,7 @@ class TcpTransport final : public Transport, private ConnectorOwner, private Lin
   void note_failure(TcpPeer& peer);
 
   const TcpConfig config_;
+  const Membership membership_;
   Receiver& receiver_;
   std::unique_ptr<os::Reactor> reactor_;
   Connector connector_;
@@ -103,6 +110,7 @@ class TcpTransport final : public Transport, private ConnectorOwner, private Lin
   uint64_t last_cookie_ = 0;
   std::vector<TcpLink*> probed_;                 // most recently active first
   std::vector<std::unique_ptr<TcpLink>> graveyard_;
+  std::vector<std::unique_ptr<ChannelRelay>> relays_;  // channels that are encrypted
   std::vector<std::function<void()>> later_;     // callbacks that wait for poll()
   std::vector<TcpPeer*> failing_;                // have a link that failed
   unsigned polls_ = 0;

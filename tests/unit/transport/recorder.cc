@@ -75,12 +75,17 @@ bool Recorder::is_down(NodeId peer) const {
   return std::any_of(down.begin(), down.end(), [peer](const auto& one) { return one.first == peer; });
 }
 
-Node::Node(unsigned node, unsigned secret_seed, bool epoll, uint64_t max_queued, Connector::Limits limits)
-    : id{static_cast<uint16_t>(node)}, authenticator(secret_of(secret_seed)) {
+Node::Node(unsigned node, unsigned secret_seed, bool epoll, uint64_t max_queued, Connector::Limits limits,
+           const Belief& belief)
+    : id{static_cast<uint16_t>(node)} {
+  const Secret secret = secret_of(secret_seed);
+  if (belief.tls) authenticator = std::make_unique<TlsAuthenticator>(secret, belief.rekey_bytes);
+  else authenticator = std::make_unique<HmacAuthenticator>(secret);
   auto reactor = epoll ? os::EpollReactor::make() : os::UringReactor::make();
   EXPECT_TRUE(reactor) << reactor.error().what;
-  TcpConfig config{.self = id, .connecting = limits, .max_queued_bytes = max_queued};
-  transport = std::make_unique<TcpTransport>(config, authenticator, recorder, std::move(*reactor));
+  TcpConfig config{.self = id, .connecting = limits, .max_queued_bytes = max_queued,
+                   .nodes = belief.nodes, .job = belief.job, .epoch = belief.epoch};
+  transport = std::make_unique<TcpTransport>(config, *authenticator, recorder, std::move(*reactor));
   auto bound = transport->listen({"127.0.0.1", 0, "here"});
   EXPECT_TRUE(bound);
   at = *bound;
@@ -103,9 +108,9 @@ bool run_until(const std::vector<Node*>& nodes, const std::function<bool()>& don
   return true;
 }
 
-std::vector<std::unique_ptr<Node>> make_mesh(unsigned count, bool epoll) {
+std::vector<std::unique_ptr<Node>> make_mesh(unsigned count, bool epoll, const Belief& belief) {
   std::vector<std::unique_ptr<Node>> nodes;
-  for (unsigned i = 0; i < count; ++i) nodes.push_back(std::make_unique<Node>(i, 1, epoll));
+  for (unsigned i = 0; i < count; ++i) nodes.push_back(std::make_unique<Node>(i, 1, epoll, 256u << 20, Connector::Limits{}, belief));
   for (auto& node : nodes)
     for (auto& other : nodes)
       if (node != other) node->transport->add_peer(other->id, other->at);
@@ -113,6 +118,10 @@ std::vector<std::unique_ptr<Node>> make_mesh(unsigned count, bool epoll) {
     return std::all_of(nodes.begin(), nodes.end(), [&](auto& n) { return n->recorder.up.size() == count - 1; });
   });
   EXPECT_TRUE(complete);
+  for (auto& node : nodes) {
+    for (const auto& line : node->recorder.strangers) ADD_FAILURE() << line;
+    for (const auto& [peer, why] : node->recorder.down) ADD_FAILURE() << why.what;
+  }
   return nodes;
 }
 

@@ -12,6 +12,7 @@
 
 #include "libdsm/transport/hmac_authenticator.h"
 #include "libdsm/transport/tcp_transport.h"
+#include "libdsm/transport/tls_authenticator.h"
 
 namespace dsm::transport::testing {
 
@@ -64,19 +65,28 @@ class Recorder : public Receiver {
   std::vector<std::byte> target_;
 };
 
+// What a node believes of its job.
+struct Belief {
+  bool tls = false;
+  uint64_t rekey_bytes = TlsStream::kRekeyBytes;
+  uint16_t nodes = kMaxNodes;
+  uint64_t job = 0;
+  uint32_t epoch = 0;
+};
+
 // A transport, its receiver and what they need.
 struct Node {
   Node(unsigned id, unsigned secret_seed, bool epoll, uint64_t max_queued = 256u << 20,
-       Connector::Limits limits = {});
+       Connector::Limits limits = {}, const Belief& belief = {});
   NodeId id;
-  HmacAuthenticator authenticator;
+  std::unique_ptr<Authenticator> authenticator;
   Recorder recorder;
   std::unique_ptr<TcpTransport> transport;
   Endpoint at;
 };
 
 // `count` nodes, connected with each other.
-std::vector<std::unique_ptr<Node>> make_mesh(unsigned count, bool epoll);
+std::vector<std::unique_ptr<Node>> make_mesh(unsigned count, bool epoll, const Belief& belief = {});
 
 // Polls all until `done`, at most `limit`. Whether it was done.
 bool run_until(const std::vector<Node*>& nodes, const std::function<bool()>& done,

@@ -43,7 +43,7 @@ struct RoguePeer {
       const LinkHello hello{kLinkMagic, kLinkVersion, static_cast<uint8_t>(purpose), 0, 1, victim.id.value};
       auto socket = os::tcp_connect({victim.at.address, victim.at.port});
       EXPECT_TRUE(socket);
-      Handshake shake(**reactor, node.authenticator, std::move(*socket), hello, {}, os::now_ns() + 5'000'000'000,
+      Handshake shake(**reactor, *node.authenticator, std::move(*socket), hello, {}, os::now_ns() + 5'000'000'000,
                       [&](Handshake&, Result<Handshake::Outcome> outcome) {
                         done = true;
                         EXPECT_TRUE(outcome);
@@ -244,7 +244,7 @@ TEST_P(TcpFailure, PeerThatListensLateIsReached) {
   run_until({&early}, [] { return false; }, milliseconds(30));
   Node again(0, 1, GetParam());  // at an address of its own; take the old one over
   TcpConfig config{.self = NodeId{0}};
-  again.transport = TcpTransport::make(config, again.authenticator, again.recorder).value();
+  again.transport = TcpTransport::make(config, *again.authenticator, again.recorder).value();
   ASSERT_TRUE(again.transport->listen(at));
   again.transport->add_peer(early.id, early.at);
   EXPECT_TRUE(run_until({&early, &again}, [&] { return early.recorder.is_up(NodeId{0}) && again.recorder.is_up(early.id); }));
