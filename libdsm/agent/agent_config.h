@@ -22,8 +22,16 @@ enum class PollMode : uint8_t {
   kNever,   // always block
 };
 
+// How the connections between agents are protected. Who does not know the job's secret is refused in each of them.
+enum class Encrypt : uint8_t {
+  kAuto,  // kOn, but kAuth where the agent listens at a loopback address: then all nodes are on this machine
+  kOn,    // TLS 1.3
+  kAuth,  // both ends prove that they know the secret; what follows is plain
+};
+
 struct Configure {
   std::string job;
+  uint32_t epoch = 0;  // of the job's membership; only peers of the same one are taken
   NodeId node;
   unsigned nodes = 1;
   std::array<std::byte, kSecretBytes> secret{};
@@ -33,6 +41,7 @@ struct Configure {
   uint32_t place_node = 0;
   coherence::LeaseConfig lease;
   PollMode poll = PollMode::kAuto;
+  Encrypt encrypt = Encrypt::kAuto;
   uint32_t hold_us = 20;
   uint32_t heartbeat_ms = 500;
   bool verbose = false;

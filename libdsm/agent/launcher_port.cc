@@ -59,6 +59,13 @@ PollMode parse_poll(const std::string& text) {
   throw BadCommand{"poll: unknown mode '" + text + "'"};
 }
 
+Encrypt parse_encrypt(const std::string& text) {
+  if (text == "auto") return Encrypt::kAuto;
+  if (text == "on") return Encrypt::kOn;
+  if (text == "auth" || text == "off") return Encrypt::kAuth;  // there is no way to do without the proof
+  throw BadCommand{"encrypt: unknown mode '" + text + "'"};
+}
+
 Mutation parse_mutation(const std::string& text) {
   for (unsigned m = 0; m <= static_cast<unsigned>(Mutation::kLast); ++m)
     if (text == to_string(static_cast<Mutation>(m))) return static_cast<Mutation>(m);
@@ -79,6 +86,8 @@ Configure parse_configure(const json& line) {
   json lease = line.value("lease", json("auto"));
   parse_lease(lease.is_string() ? lease.get<std::string>() : lease.dump(), c.lease);
   c.poll = parse_poll(line.value("poll", "auto"));
+  c.encrypt = parse_encrypt(line.value("encrypt", "auto"));
+  c.epoch = line.value("epoch", c.epoch);
   c.hold_us = line.value("hold_us", c.hold_us);
   c.heartbeat_ms = line.value("heartbeat_ms", c.heartbeat_ms);
   if (c.heartbeat_ms == 0) throw BadCommand{"heartbeat_ms: must not be 0"};

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <poll.h>
 
+#include "libdsm/agent/peer_trust.h"
 #include "libdsm/agent/stats_collector.h"
 #include "libdsm/base/check.h"
 #include "libdsm/os/clock.h"
@@ -42,7 +43,7 @@ NodeAgent::NodeAgent(Configure config, LauncherPort& launcher, Log& log)
       launcher_(launcher),
       log_(log),
       kernel_(os::probe_kernel()),
-      authenticator_(config_.secret),
+      authenticator_(make_authenticator(config_)),
       engine_(cache_config(config_), *this, log),
       runtime_(config_, kernel_, engine_, *this, log),
       watch_(config_.nodes, watch_config(config_)),
@@ -67,7 +68,10 @@ Status NodeAgent::start() {
 
   transport::TcpConfig tcp;
   tcp.self = config_.node;
-  auto made = transport::TcpTransport::make(tcp, authenticator_, *this);
+  tcp.nodes = static_cast<uint16_t>(config_.nodes);
+  tcp.job = transport::job_tag(config_.job);
+  tcp.epoch = config_.epoch;
+  auto made = transport::TcpTransport::make(tcp, *authenticator_, *this);
   if (!made) return made.error();
   transport_ = std::move(*made);
   Result<transport::Endpoint> at = transport_->listen({config_.bind, 0, ""});

@@ -24,7 +24,7 @@
 #include "libdsm/agent/runtime_service.h"
 #include "libdsm/os/preempt_ticker.h"
 #include "libdsm/os/process.h"
-#include "libdsm/transport/hmac_authenticator.h"
+#include "libdsm/transport/authenticator.h"
 
 namespace dsm::agent {
 
@@ -98,7 +98,7 @@ class NodeAgent final : private transport::Receiver, private EngineHost, private
   LauncherPort& launcher_;
   Log& log_;
   const os::KernelFeatures kernel_;
-  transport::HmacAuthenticator authenticator_;
+  std::unique_ptr<transport::Authenticator> authenticator_;
   std::unique_ptr<transport::Transport> transport_;
   Engine engine_;
   RuntimeService runtime_;

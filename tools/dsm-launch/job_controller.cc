@@ -117,6 +117,7 @@ json JobController::configuration(int node) const {
           {"place", options_.place},
           {"lease", options_.lease},
           {"poll", options_.poll},
+          {"encrypt", options_.encrypt},
           {"hold_us", options_.hold_us},
           {"mutation", options_.mutation},
           {"verbose", options_.verbose},

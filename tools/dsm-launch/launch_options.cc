@@ -35,7 +35,7 @@ CLI::Validator one_of(std::vector<std::string> words, std::string prefix, long l
 size_t own_words(int argc, char** argv) {
   static const std::vector<std::string> with_value = {"-n",       "--nodes",  "--place",   "--lease",
                                                       "--poll",   "--report", "--hold-us", "--argv0",
-                                                      "--mutation"};
+                                                      "--mutation", "--encrypt"};
   size_t i = 1;
   while (i < static_cast<size_t>(argc)) {
     const std::string word = argv[i];
@@ -70,6 +70,10 @@ ParsedOptions parse_launch_options(int argc, char** argv) {
   app.add_option("--poll", o.poll, "Agents poll before they block: auto, always, never")
       ->envname("DSM_POLL")
       ->check(one_of({"auto", "always", "never"}, "", 0, 0));
+  app.add_option("--encrypt", o.encrypt, "Connections between nodes: on (TLS 1.3), auth (proof of the job's secret, plain data),\n"
+                                         "off (the same as auth), auto (on between machines, auth on one)")
+      ->envname("DSM_ENCRYPT")
+      ->check(one_of({"auto", "on", "auth", "off"}, "", 0, 0));
   app.add_option("--hold-us", o.hold_us, "Minimum hold of a page that was just granted, in us")->check(CLI::Range(0, 100000));
   app.add_option("--report", o.report, "Write statistics as JSON to this file at exit")->envname("DSM_REPORT");
   app.add_option("--argv0", o.argv0, "")->group("");

@@ -13,6 +13,7 @@ struct LaunchOptions {
   std::string place = "rr";        // rr | fill | local | node:K
   std::string lease = "auto";      // auto | off | microseconds
   std::string poll = "auto";       // auto | always | never
+  std::string encrypt = "auto";    // auto | on | auth | off
   int hold_us = 20;
   std::string report;              // path of the JSON report, empty: none
   std::string argv0;               // what the program sees as argv[0]; empty: as given
