@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "libdsm/coherence/cache_controller.h"
+#include "libdsm/wire/decode_bounds.h"
 
 namespace dsm::coherence {
 
@@ -86,6 +87,7 @@ void CacheController::join(Pending& p, const Fault& f, TimeNs now, Actions& out)
 
 void CacheController::fetch_ahead(const Ahead& ahead, Access access, Actions& out) {
   if (ahead.next_count == 0) return;
+  if (!wire::good_page(ahead.next)) return;  // the stream leads out of the address space: up from the stack, down to zero
   if (is_origin() && table_.find(ahead.next.block()) == nullptr) return;  // native
   const PageEntry& e = entry_of(ahead.next);
   if (e.state != PageState::kInvalid || e.pending != PageEntry::kNoPending) return;

@@ -92,6 +92,12 @@ Error malformed(const char* what) { return Error{std::string("malformed message:
 }  // namespace
 
 size_t encode(const Envelope& envelope, std::span<std::byte> out) {
+  // The receiver would take us for hostile; better to say here whose bug it is.
+  std::visit([](const auto& m) { DSM_CHECK(in_bounds(m)); }, envelope.message);
+  return encode_unchecked(envelope, out);
+}
+
+size_t encode_unchecked(const Envelope& envelope, std::span<std::byte> out) {
   return std::visit(
       [&]<class M>(const M& m) {
         constexpr size_t bytes = format::wire_bytes<M>();

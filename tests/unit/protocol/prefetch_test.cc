@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
+#include "libdsm/wire/decode_bounds.h"
 #include "tests/unit/protocol/small_cluster.h"
 
 namespace dsm::test {
@@ -55,6 +56,22 @@ TEST(Prefetch, ScatteredReadsFetchNothingAhead) {
     ASSERT_TRUE(c.load(1, page_at(40, static_cast<unsigned>(x >> 55))));
   }
   EXPECT_LE(c.cache[1].counters().prefetched, 12u);
+}
+
+// A stream that runs into the end of the address space (the strings on top of the main stack) or, with a stride, below
+// zero, must not ask for pages that no receiver accepts.
+TEST(Prefetch, StreamsEndWithTheAddressSpace) {
+  for (int64_t stride : {1, 2, 3, 200, -1, -2, -200}) {
+    SmallCluster c(2, ahead());
+    const uint64_t top = wire::kMaxPage - 1;
+    const uint64_t from = stride > 0 ? top - static_cast<uint64_t>(9 * stride) : static_cast<uint64_t>(-9 * stride);
+    for (int64_t i = 0; i < 10; ++i) {
+      const PageNo page{from + static_cast<uint64_t>(i * stride)};
+      ASSERT_TRUE(c.store(0, page, 7));
+      ASSERT_TRUE(c.load(1, page));
+    }
+    EXPECT_TRUE(c.quiet_now());
+  }
 }
 
 }  // namespace

@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/unit/protocol/small_cluster.h"
 
+#include <array>
+
+#include "libdsm/base/check.h"
+#include "libdsm/wire/codec.h"
+
 namespace dsm::test {
 
 using namespace coherence;
@@ -59,6 +64,8 @@ void SmallCluster::fault(unsigned node, PageNo page, Access kind, int thread) {
 
 void SmallCluster::post(unsigned src, NodeId dst, const wire::Message& m, std::vector<uint64_t> payload) {
   const wire::Envelope e{NodeId{static_cast<uint16_t>(src)}, dst, m};
+  std::array<std::byte, wire::kMaxHeaderBytes> bytes;  // what is sent must be what can be received
+  DSM_CHECK(wire::decode(std::span(bytes).first(wire::encode(e, bytes))).ok());
   log.push_back(wire::to_string(e));
   queue_.push_back({e, std::move(payload)});
 }
