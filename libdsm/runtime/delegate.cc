@@ -18,6 +18,7 @@ int64_t finish_result(Call& call, const channel::Result& result) {
     __atomic_fetch_or(&signals.pending_word, kPendingKick, __ATOMIC_RELAXED);
   if (result.value == -EINTR) {
     signals.not_made = (result.header.flags & channel::kNotMade) != 0;
+    signals.restartable = (result.header.flags & channel::kRestartable) != 0;
     remember_for_restart(call);
   }
   return result.value;
@@ -42,6 +43,7 @@ int64_t delegate(Call& call) {
   const uint64_t mask = thread.signals.virtual_mask;
   channel::Syscall message = {{0, channel::Type::kSyscall, 0}, call.number, mask, {}};
   memcpy(message.arg, call.arg, sizeof message.arg);
+  if (thread.signals.again) message.header.flags = channel::kAgain;
   if (thread.board != nullptr) thread.board->delegated_calls++;
   thread.signals.shadow_mask = mask;
 
@@ -53,7 +55,7 @@ int64_t delegate(Call& call) {
     uint8_t in[channel::kMaxInlineBytes];
     packed = pack_arguments(*rule, call, in);
     if (packed >= 0) {
-      message.header.flags = channel::kMarshalled;
+      message.header.flags |= channel::kMarshalled;
       channel::send(thread, message, in, static_cast<size_t>(packed));
     }
   }

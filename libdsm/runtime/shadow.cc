@@ -45,19 +45,29 @@ void answer(Thread& thread, int64_t value, uint16_t flags = 0, const void* tail 
   channel::send(thread, result, tail, bytes);
 }
 
+// What the worker must know of an interrupted call.
+uint16_t interruption(const ThreadSignals& signals, int64_t value) {
+  if (value != -EINTR) return 0;
+  return static_cast<uint16_t>((signals.not_made ? channel::kNotMade : 0) | (signals.restartable ? channel::kRestartable : 0));
+}
+
 void serve_call(Thread& thread, const channel::Buffer& buffer) {
   const auto& message = buffer.as<channel::Syscall>();
   const bool marshalled = (message.header.flags & channel::kMarshalled) != 0;
   if (message.number == channel::kStoreNumber)
     return answer(thread, copy_to_program(message.arg[0], buffer.tail(), message.header.bytes));
   follow_mask(thread, message.mask);
-  thread.signals.restart_number = -1;
-  thread.signals.not_made = false;
+  ThreadSignals& signals = thread.signals;
+  signals.restart_number = -1;
+  signals.not_made = false;
+  signals.restartable = false;
+  signals.again = (message.header.flags & channel::kAgain) != 0;
+  if (!signals.again) signals.deadline_ns = 0;
   Call call = {thread, nullptr, message.number, {}};
   memcpy(call.arg, message.arg, sizeof call.arg);
   if (!marshalled) {
     const int64_t value = run_at_origin(call);
-    return answer(thread, value, value == -EINTR && thread.signals.not_made ? channel::kNotMade : 0);
+    return answer(thread, value, interruption(signals, value));
   }
   const MarshalRule* rule = marshal_rule(call);
   alignas(16) uint8_t room[channel::kMaxInlineBytes];
@@ -66,7 +76,7 @@ void serve_call(Thread& thread, const channel::Buffer& buffer) {
   const int64_t value = run_at_origin(call);
   uint8_t out[channel::kMaxInlineBytes];
   const size_t bytes = pack_results(*rule, placed, value, out);
-  answer(thread, value, value == -EINTR && thread.signals.not_made ? channel::kNotMade : 0, out, bytes);
+  answer(thread, value, interruption(signals, value), out, bytes);
 }
 
 void serve_clone(Thread& thread, const channel::Buffer& buffer) {
@@ -87,18 +97,15 @@ void serve_fetch(Thread& thread, uint64_t mask) {
   if ((signals.pending_word & kPendingSignal) != 0) {
     const uint64_t base = signals.has_wait_mask ? signals.wait_mask : mask;
     const int signal = signals.deferred.signo;
-    const bool blocked = (base & signal_bit(signal)) != 0;
-    const KernelSigAction action = blocked ? KernelSigAction{} : process().remote.signals.take(signal);
-    if (!blocked && action.handler > kHandlerIgnore) {
+    const KernelSigAction action = process().remote.signals.take(signal);
+    if (action.handler > kHandlerIgnore) {
       reply.header.flags = channel::kPresent;
       reply.base_mask = base;
       reply.info = signals.deferred;
       reply.action = action;
       mask = base | action.mask | ((action.flags & kSaNoDefer) == 0 ? signal_bit(signal) : 0);
-    } else if (!blocked && action.handler == kHandlerDefault && dumps_core(signal)) {
-      die_by_signal(signal, signals.deferred);
-    } else if (blocked || action.handler == kHandlerDefault) {
-      requeue_signal(signals.deferred);
+    } else if (action.handler == kHandlerDefault) {
+      act_by_default(signals.deferred);
     }
     signals.has_wait_mask = false;
     __atomic_fetch_and(&signals.pending_word, ~kPendingSignal, __ATOMIC_RELAXED);
@@ -134,9 +141,9 @@ void serve_fault(Thread& thread, const channel::Fault& message) {
 }
 
 // A deferred signal that no worker will fetch any more.
-void hand_back_deferred(Thread& thread) {
+void hand_back_deferred(Thread& thread, void (*to)(const KernelSigInfo&)) {
   block_all_signals();
-  if ((thread.signals.pending_word & kPendingSignal) != 0) requeue_signal(thread.signals.deferred);
+  if ((thread.signals.pending_word & kPendingSignal) != 0) to(thread.signals.deferred);
   thread.signals.pending_word = 0;
 }
 
@@ -150,14 +157,14 @@ void release_channel(Thread& thread) {
   thread.remote.robust_head = message.robust_head;
   thread.remote.robust_bytes = message.robust_bytes;
   thread.remote.cpu_base_ns -= message.cpu_ns;   // what it consumed there counts with the shadow's own
-  hand_back_deferred(thread);
+  hand_back_deferred(thread, hand_on_signal);
   release_channel(thread);
   thread_exit(thread, status);
 }
 
 [[noreturn]] void serve_home(Thread& thread, const channel::Buffer& buffer) {
   const auto& message = buffer.as<channel::Home>();
-  hand_back_deferred(thread);
+  hand_back_deferred(thread, requeue_signal);
   Frame& frame = start_frame(thread);
   unpack_registers(frame, message.registers, buffer.tail(), message.header.bytes);
   frame.context.mask = message.baggage.mask;

@@ -42,8 +42,8 @@ int64_t rt_sigprocmask(Call& call) {
     }
     set_program_mask(thread, *call.user, mask);
     mask = program_mask(thread, *call.user);
-    // The shadow hears of a mask with the next call. What it still blocks, though, may be waiting.
-    if (is_vessel() && (thread.signals.shadow_mask & ~mask) != 0) delegate_mask(thread, mask);
+    // At once: what it unblocks may be waiting, and what it blocks must not be taken any more.
+    if (is_vessel() && thread.signals.shadow_mask != mask) delegate_mask(thread, mask);
   }
   return call.arg[2] != 0 ? write_program(call.arg[2], before) : 0;
 }
@@ -52,7 +52,7 @@ int64_t rt_sigreturn(Call& call) {
   if (leave_handler(call.thread, *call.user)) {
     Thread& thread = call.thread;
     const uint64_t mask = thread.signals.virtual_mask;
-    if (is_vessel() && (thread.signals.shadow_mask & ~mask) != 0) delegate_mask(thread, mask);
+    if (is_vessel() && thread.signals.shadow_mask != mask) delegate_mask(thread, mask);
     return kNoResult;
   }
   die_of_bad_frame(call.thread);

@@ -26,8 +26,9 @@ static_assert(sizeof(SignalFrame) == 440);
 
 bool is_set(const AltStack& stack) { return stack.size != 0 && (stack.flags & kStackDisabled) == 0; }
 
+// One that disarms itself is never stood on: the next handler begins at its top again.
 bool on_alt_stack(const AltStack& stack, uint64_t sp) {
-  return is_set(stack) && sp > stack.base && sp - stack.base <= stack.size;
+  return is_set(stack) && (stack.flags & kStackAutoDisarm) == 0 && sp > stack.base && sp - stack.base <= stack.size;
 }
 
 // Handlers start with a clean floating-point state, as from the kernel.
@@ -69,13 +70,14 @@ bool enter_handler(Thread& thread, UserContext& user, const KernelSigInfo& info,
   AltStack& alt = thread.signals.alt_stack;
   uint64_t sp = user.reg[kRsp] - kRedZone;
   const bool nested = on_alt_stack(alt, user.reg[kRsp]);
-  if ((action.flags & kSaOnStack) != 0 && !nested && is_set(alt)) sp = alt.base + alt.size;
+  const bool entering = (action.flags & kSaOnStack) != 0 && !nested && is_set(alt);
+  if (entering) sp = alt.base + alt.size;
   void* fp = reinterpret_cast<void*>(user.fp);
   const uint32_t fp_bytes = fp_image_bytes(fp);
   sp = (sp - fp_bytes) & ~63ull;
   const uint64_t fp_address = sp;
   const uint64_t frame_address = ((sp - sizeof(SignalFrame)) & ~15ull) - 8;
-  if (nested && frame_address - alt.base > alt.size) return false;   // no room left on the alternate stack
+  if ((nested || entering) && frame_address - alt.base > alt.size) return false;   // no room on the alternate stack
 
   SignalFrame frame;
   frame.restorer = action.restorer;
@@ -118,7 +120,7 @@ bool leave_handler(Thread& thread, UserContext& user) {
     frame.fp_bytes = static_cast<uint32_t>(bytes);
   }
   AltStack& alt = thread.signals.alt_stack;
-  if (!on_alt_stack(alt, frame.context.reg[kRsp]) || (frame.context.stack_flags & kStackAutoDisarm) != 0)
+  if (!on_alt_stack(alt, frame.context.reg[kRsp]))
     alt = AltStack{frame.context.stack_base, frame.context.stack_flags & ~kStackOn, 0, frame.context.stack_size};
   const uint64_t mask = frame.context.mask;
   const uint64_t kernel_mask = user.mask;

@@ -13,7 +13,6 @@
 #include "libdsm/runtime/runtime_log.h"
 #include "libdsm/runtime/migrate.h"
 #include "libdsm/runtime/runtime_process.h"
-#include "libdsm/runtime/signal_restart.h"
 #include "libdsm/runtime/stop_world.h"
 #include "libdsm/runtime/sys.h"
 #include "libdsm/runtime/trap.h"
@@ -24,6 +23,13 @@ namespace {
 
 constexpr int32_t kSegvMapError = 1, kSegvAccessError = 2, kBusAddressError = 2;
 constexpr int32_t kSiKernel = 0x80;
+
+KernelSigInfo bad_frame_info() {
+  KernelSigInfo info = {};
+  info.signo = kSigSegv;
+  info.code = kSiKernel;
+  return info;
+}
 
 bool between(uint64_t address, const char* begin, const char* end) {
   return address >= reinterpret_cast<uint64_t>(begin) && address < reinterpret_cast<uint64_t>(end);
@@ -43,11 +49,19 @@ bool end_user_copy(UserContext& user) {
   return true;
 }
 
+// RIP is before the end of the interruptible call. Was it made, and does the kernel want it made again?
+const char* way_out_of_call(const UserContext& user) {
+  const bool was_made = user.reg[kRip] == reinterpret_cast<uint64_t>(dsm_interruptible_instruction) &&
+                        user.reg[kRcx] == reinterpret_cast<uint64_t>(dsm_interruptible_end);
+  if (!was_made) return dsm_interruptible_abort;
+  return user.reg[kRax] == __NR_restart_syscall ? dsm_interruptible_eintr : dsm_interruptible_restart;
+}
+
 // Something was recorded in pending_word: the two restartable windows must look again.
 void leave_windows(UserContext& user) {
   const uint64_t rip = user.reg[kRip];
   if (between(rip, dsm_interruptible_begin, dsm_interruptible_end))
-    user.reg[kRip] = reinterpret_cast<uint64_t>(dsm_interruptible_abort);
+    user.reg[kRip] = reinterpret_cast<uint64_t>(way_out_of_call(user));
   else if (between(rip, dsm_trap_return_begin, dsm_trap_return_end))
     user.reg[kRip] = reinterpret_cast<uint64_t>(dsm_trap_return_begin);
 }
@@ -66,8 +80,7 @@ void defer(Thread& thread, UserContext& user, const KernelSigInfo& info) {
 void deliver_now(Thread& thread, UserContext& user, const KernelSigInfo& info) {
   const KernelSigAction action = process().remote.signals.take(info.signo);
   if (action.handler == kHandlerIgnore) return;
-  if (action.handler == kHandlerDefault && dumps_core(info.signo)) die_by_signal(info.signo, info);
-  if (action.handler == kHandlerDefault) return requeue_signal(info);   // the kernel's disposition says so by now, too
+  if (action.handler == kHandlerDefault) return act_by_default(info);
   thread.signals.restart_number = -1;                                   // no call is in progress
   deliver(thread, user, info, action, user.mask, user.mask);
 }
@@ -78,8 +91,17 @@ void on_signal(int, KernelSigInfo* info, UserContext* user) {
   deliver_now(thread, *user, *info);
 }
 
-// A synchronous fault at the origin with no handler: the instruction runs once more, with the kernel's default action.
-void refault_by_default(int signal) {
+// The process goes on. Its parent, the launcher, may be stopped, and only it can tell the other nodes.
+void on_continue(int signal, KernelSigInfo* info, UserContext* user) {
+  sys(__NR_kill, sys(__NR_getppid), kSigCont);
+  if (process().remote.signals.get(signal).handler > kHandlerIgnore) return on_signal(signal, info, user);
+  current_thread().signals.nudged = true;
+}
+
+// A synchronous fault at the origin with no handler: the instruction runs once more, with the kernel's default action. Behind a
+// trap there is no instruction to repeat.
+void refault_by_default(int signal, const KernelSigInfo& info) {
+  if (signal == kSigTrap) die_by_signal(signal, info);
   const KernelSigAction plain = {kHandlerDefault, kSaRestorer, reinterpret_cast<uint64_t>(&dsm_restorer), 0};
   RT_MUST(sys(__NR_rt_sigaction, signal, &plain, nullptr, 8));
 }
@@ -92,18 +114,17 @@ void on_fault(int signal, KernelSigInfo* info, UserContext* user) {
     if (end_user_copy(*user)) return;
     log("BUG: signal %d in the runtime at %x, address %x, thread %d", signal, user->reg[kRip], info->fault.address,
         thread.tid);
-    return refault_by_default(signal);
+    return refault_by_default(signal, *info);
   }
   if (is_vessel()) return worker_fault(thread, *user, *info);
   const bool unmapped = signal == kSigSegv && info->code == kSegvMapError;
   if (unmapped && process().memory.grow_stack(info->fault.address)) return;
   const KernelSigAction action = process().remote.signals.get(signal);
   if (action.handler > kHandlerIgnore || sent) {
-    if (sent && action.handler == kHandlerDefault) die_by_signal(signal, *info);
     return deliver_now(thread, *user, *info);
   }
   gather_memory_for_core();
-  refault_by_default(signal);
+  refault_by_default(signal, *info);
 }
 
 // A refusal that arrives when the runtime is running can only be one that the thread has already been told of; but should the
@@ -117,6 +138,10 @@ void stale_refusal(Thread& thread, const UserContext& user, uint64_t address) {
 // The agent's answer to an access that the address map refuses.
 void on_refusal(int, KernelSigInfo* info, UserContext* user) {
   Thread& thread = current_thread();
+  if (info->sent.pid == static_cast<int32_t>(sys(__NR_getpid))) {   // the program's own: the number is not its to use
+    thread.signals.nudged = true;
+    return;
+  }
   const auto reason = static_cast<abi::Refusal>(info->error);
   const uint64_t address = info->sent.value;
   // A thread that was interrupted in its fault and faulted again may have been refused twice. From here on
@@ -140,12 +165,12 @@ void on_refusal(int, KernelSigInfo* info, UserContext* user) {
   user->reg[kCr2] = address;
   user->reg[kTrapNumber] = 14;                                             // page fault
   user->reg[kErrorCode] = reason == abi::Refusal::kProtection ? 0x7 : 0x4;   // user mode; protection and write
-  if (is_vessel()) return worker_fault(thread, *user, fault);
-  deliver_now(thread, *user, fault);
+  raise_fault(thread, *user, fault);
 }
 
 void on_kick(int, KernelSigInfo*, UserContext* user) {
   Thread& thread = current_thread();
+  thread.signals.nudged = true;
   if (thread.remote.kind != ThreadKind::kBusyWorker) return;
   if (in_runtime_text(*user)) {
     thread.signals.pending_word |= kPendingKick;
@@ -157,6 +182,7 @@ void on_kick(int, KernelSigInfo*, UserContext* user) {
 
 void on_stop(int, KernelSigInfo*, UserContext* user) {
   Thread& thread = current_thread();
+  thread.signals.nudged = true;
   if (!is_vessel()) return park_until_released(thread);
   if (thread.remote.kind != ThreadKind::kBusyWorker) return;
   if (!in_runtime_text(*user)) worker_abandon(thread);
@@ -183,14 +209,9 @@ void deliver_deferred(Thread& thread, UserContext& user) {
   ThreadSignals& signals = thread.signals;
   const KernelSigInfo info = signals.deferred;
   const uint64_t base_mask = signals.has_wait_mask ? signals.wait_mask : user.mask;
-  const bool blocked = (base_mask & signal_bit(info.signo)) != 0;
-  const KernelSigAction action =
-      blocked ? KernelSigAction{} : process().remote.signals.take(info.signo);
-  if (blocked || action.handler <= kHandlerIgnore) {
-    // The kernel's handler of these is ours whatever the program's action says, so queueing it again would not end.
-    if (!blocked && action.handler == kHandlerDefault && dumps_core(info.signo))
-      die_by_signal(info.signo, info);
-    if (blocked || action.handler == kHandlerDefault) requeue_signal(info);
+  const KernelSigAction action = process().remote.signals.take(info.signo);
+  if (action.handler <= kHandlerIgnore) {
+    if (action.handler == kHandlerDefault) act_by_default(info);
     return restart_interrupted(thread, user);
   }
   deliver(thread, user, info, action, user.mask, base_mask);
@@ -198,9 +219,27 @@ void deliver_deferred(Thread& thread, UserContext& user) {
 
 }  // namespace
 
+void on_sent_trap_signal(KernelSigInfo* info, UserContext* user) {
+  Thread& thread = current_thread();
+  block_all_signals();
+  if (process().remote.signals.get(kSigSys).handler == kHandlerDefault) die_by_signal(kSigSys, *info);
+  if (!in_runtime_text(*user)) {
+    // What interrupted this handler before it could block the others goes first.
+    if ((thread.signals.pending_word & kPendingSignal) != 0) return requeue_signal(*info);
+    return deliver_now(thread, *user, *info);
+  }
+  if ((thread.signals.pending_word & kPendingSignal) != 0) {
+    requeue_signal(*info);
+    user->mask |= signal_bit(kSigSys);   // the runtime's own calls raise none
+  } else {
+    defer(thread, *user, *info);
+  }
+  dsm_enter_program(user);   // not by way of the trap's restorer: it is not the program that goes on
+}
+
 KernelSigAction handler_for_program(int signal, uint64_t extra) {
   (void)signal;
-  return kernel_handler(on_signal, &dsm_restorer, extra, kHandlerMask);
+  return kernel_handler(on_signal, &dsm_restorer, extra | kSaRestart, kHandlerMask);   // sys.h says why always
 }
 
 void signal_install() {
@@ -211,7 +250,8 @@ void signal_install() {
     if ((kSynchronousSignals & signal_bit(signal)) != 0) install(signal, on_fault, kSaNoDefer, kHandlerMask);
   install(abi::kSignalRefusal, on_refusal, 0, kHandlerMask);
   install(abi::kSignalKick, on_kick, 0, kHandlerMask);
-  install(abi::kSignalStop, on_stop, 0, kHandlerMask);
+  install(abi::kSignalStop, on_stop, is_vessel() ? 0 : kSaRestart, kHandlerMask);
+  if (!is_vessel()) install(kSigCont, on_continue, kSaRestart, kHandlerMask);
   uint64_t mask = 0;
   RT_MUST(sys(__NR_rt_sigprocmask, 1 /*SIG_UNBLOCK*/, &kReservedSignals, &mask, 8));
 }
@@ -219,18 +259,24 @@ void signal_install() {
 void deliver(Thread& thread, UserContext& user, const KernelSigInfo& info, const KernelSigAction& action,
              uint64_t saved_mask, uint64_t base_mask) {
   const ThreadSignals& signals = thread.signals;
-  if (signals.not_made || ((action.flags & kSaRestart) != 0 && restarts_after_handler(signals)))
-    restart_interrupted(thread, user);
+  if (signals.not_made || ((action.flags & kSaRestart) != 0 && signals.restartable)) restart_interrupted(thread, user);
+  thread.signals.make_again = false;   // after a handler a time limit begins anew
   thread.signals.restart_number = -1;
   thread.signals.has_wait_mask = false;
   if (enter_handler(thread, user, info, action, saved_mask, base_mask)) return;
-  die_of_bad_frame(thread);
+  if (info.signo == kSigSegv) die_of_bad_frame(thread);
+  raise_fault(thread, user, bad_frame_info());   // its handler may have a stack of its own
+}
+
+void raise_fault(Thread& thread, UserContext& user, const KernelSigInfo& fault) {
+  if (is_vessel()) return worker_fault(thread, user, fault);
+  const bool blocked = (user.mask & signal_bit(fault.signo)) != 0;
+  if (blocked || process().remote.signals.get(fault.signo).handler <= kHandlerIgnore) die_by_signal(fault.signo, fault);
+  deliver_now(thread, user, fault);
 }
 
 void die_of_bad_frame(Thread& thread) {
-  KernelSigInfo fatal = {};
-  fatal.signo = kSigSegv;
-  fatal.code = kSiKernel;
+  const KernelSigInfo fatal = bad_frame_info();
   if (is_vessel()) worker_die(thread, fatal);
   die_by_signal(kSigSegv, fatal);
 }
@@ -241,6 +287,7 @@ void restart_interrupted(Thread& thread, UserContext& user) {
   user.reg[kRax] = static_cast<uint64_t>(signals.restart_number);
   user.reg[kRip] -= 2;   // the program's syscall instruction
   signals.restart_number = -1;
+  signals.make_again = true;
 }
 
 extern "C" const uint32_t* dsm_pending_word() { return &current_thread().signals.pending_word; }

@@ -17,6 +17,12 @@ const uint32_t* dsm_pending_word();
 void dsm_deliver_pending(UserContext* user);
 }
 
+// SIGSYS that somebody sent, which is not a trapped call; by the trap handler.
+void on_sent_trap_signal(KernelSigInfo* info, UserContext* user);
+
+// What the program's instruction in `user` raises: it cannot wait and cannot be ignored, so without a handler the process dies.
+void raise_fault(Thread& thread, UserContext& user, const KernelSigInfo& fault);
+
 // The program's call in `user` was interrupted and nothing was delivered for it: it is made again.
 void restart_interrupted(Thread& thread, UserContext& user);
 // Enters the handler of `action` after the restart rules of SA_RESTART; kills the process when the stack is bad.

@@ -29,8 +29,11 @@ KernelSigAction kernel_action(int signal, const KernelSigAction& action) {
   return handler_for_program(signal, action.flags & (kSaNoChildStop | kSaNoChildWait));
 }
 
-// The runtime's own handler stays in the kernel for these, whatever the program says.
-bool always_ours(int signal) { return ((kSynchronousSignals | kReservedSignals) & signal_bit(signal)) != 0; }
+bool always_ours(int signal) { return (kAlwaysOurs & signal_bit(signal)) != 0; }
+
+// The flags that the kernel knows; it clears all others, so that programs can find out.
+constexpr uint64_t kKnownFlags = kSaNoChildStop | kSaNoChildWait | kSaSigInfo | kSaOnStack | kSaRestart | kSaNoDefer |
+                                 kSaResetHand | kSaRestorer | 0x800 /*SA_EXPOSE_TAGBITS*/;
 
 }  // namespace
 
@@ -57,6 +60,7 @@ int64_t SignalTable::exchange(int signal, const KernelSigAction* change, KernelS
       if (const int64_t error = sys(__NR_rt_sigaction, signal, &wanted, nullptr, 8); error != 0) return error;
     }
     action_[signal] = *change;
+    action_[signal].flags &= kKnownFlags;
     action_[signal].mask &= ~(signal_bit(kSigKill) | signal_bit(kSigStop));
   }
   if (before != nullptr) *before = old;

@@ -24,6 +24,11 @@ inline constexpr uint64_t kSaNoChildStop = 1, kSaNoChildWait = 2, kSaSigInfo = 4
 // Raised by the instruction that is interrupted, so they can never wait.
 inline constexpr uint64_t kSynchronousSignals = signal_bit(kSigIll) | signal_bit(kSigTrap) | signal_bit(kSigBus) |
                                                 signal_bit(kSigFpe) | signal_bit(kSigSegv);
+// Their handler in the kernel is the runtime's own, whatever the program's action says. SIGCONT: the other nodes go on, too.
+inline constexpr uint64_t kAlwaysOurs = kSynchronousSignals | signal_bit(kSigCont) | signal_bit(kSigSys) |
+                                        signal_bit(abi::kSignalRefusal) | signal_bit(abi::kSignalKick) |
+                                        signal_bit(abi::kSignalStop);
+inline constexpr int32_t kSiTkill = -6;
 // Never in a kernel mask on the program's behalf.
 inline constexpr uint64_t kReservedSignals = signal_bit(kSigSys) | signal_bit(abi::kSignalRefusal) |
                                              signal_bit(abi::kSignalKick) | signal_bit(abi::kSignalStop);
@@ -43,7 +48,8 @@ uint64_t program_mask(const Thread& thread, const UserContext& user);
 void set_program_mask(Thread& thread, UserContext& user, uint64_t mask);
 
 // A call that may sleep: natively, interruptible, remembered for a restart. `wait_mask`: the program's mask while the
-// call waits (rt_sigsuspend, ppoll ...), or nullptr.
+// call waits (rt_sigsuspend, ppoll ...), or nullptr. What interrupts the call without being the program's affair is not seen:
+// the call goes on, and ends when its first time limit says.
 int64_t blocking_call(Call& call, const uint64_t* wait_mask = nullptr);
 // The call in progress has been interrupted: what restart_interrupted needs.
 void remember_for_restart(const Call& call);
@@ -59,8 +65,12 @@ bool enter_handler(Thread& thread, UserContext& user, const KernelSigInfo& info,
 // The process dies by `signal`, as its default action says; at the origin only.
 [[noreturn]] void die_by_signal(int signal, const KernelSigInfo& info);
 
-// A signal of the program that must go back to the kernel, because it cannot be delivered to this thread now.
+// A signal of the program goes back to the kernel, for this thread, with all its data.
 void requeue_signal(const KernelSigInfo& info);
+// The default action, as soon as the signal is not blocked.
+void act_by_default(const KernelSigInfo& info);
+// The thread ends with this signal deferred: if it was meant for the process, another one gets it.
+void hand_on_signal(const KernelSigInfo& info);
 
 // rt_sigreturn: the frame at the program's stack pointer becomes the state in `user`. False: the frame is not readable.
 bool leave_handler(Thread& thread, UserContext& user);

@@ -53,7 +53,17 @@ void release_local_threads() {
   sys(__NR_futex, &request, FUTEX_WAKE_PRIVATE, INT32_MAX);
 }
 
-void enter_kernel(Thread& thread) { __atomic_store_n(&thread.signals.in_kernel, 1, __ATOMIC_SEQ_CST); }
+// A thread that is asked to stop parks before the call, so that the stop signal, which comes to threads outside of calls only,
+// never interrupts one: an interrupted transfer of bytes would be seen.
+void enter_kernel(Thread& thread) {
+  for (;;) {
+    __atomic_store_n(&thread.signals.in_kernel, 1, __ATOMIC_SEQ_CST);   // before the look at the request
+    if (thread.remote.kind != ThreadKind::kProgram) return;
+    if (__atomic_load_n(&process().remote.stop_request, __ATOMIC_SEQ_CST) == 0) return;
+    __atomic_store_n(&thread.signals.in_kernel, 0, __ATOMIC_SEQ_CST);
+    park_until_released(thread);
+  }
+}
 
 void leave_kernel(Thread& thread) {
   __atomic_store_n(&thread.signals.in_kernel, 0, __ATOMIC_SEQ_CST);   // before the look at the request

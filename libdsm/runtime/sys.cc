@@ -5,7 +5,9 @@
 asm(R"(
     .text
     .globl dsm_interruptible_syscall, dsm_interruptible_begin, dsm_interruptible_end, dsm_interruptible_abort
+    .globl dsm_interruptible_instruction, dsm_interruptible_restart, dsm_interruptible_eintr
     .hidden dsm_interruptible_syscall, dsm_interruptible_begin, dsm_interruptible_end, dsm_interruptible_abort
+    .hidden dsm_interruptible_instruction, dsm_interruptible_restart, dsm_interruptible_eintr
     .type dsm_interruptible_syscall, @function
 dsm_interruptible_syscall:            # rdi number, rsi arg[6], rdx pending
     push %rbx
@@ -18,11 +20,21 @@ dsm_interruptible_syscall:            # rdi number, rsi arg[6], rdx pending
     mov 24(%r11), %r10
     mov 32(%r11), %r8
     mov 40(%r11), %r9
+    xor %ecx, %ecx                    # `syscall` leaves the address behind it here, so RCX tells whether it was executed
 dsm_interruptible_begin:
     cmpl $0, (%rbx)
     jne dsm_interruptible_abort
+dsm_interruptible_instruction:
     syscall
-dsm_interruptible_end:                # RIP here: the call was made, or the kernel restarts it
+dsm_interruptible_end:                # RIP here: the call has its result
+    pop %rbx
+    ret
+dsm_interruptible_restart:
+    mov $-512, %rax                   # kRestartable
+    pop %rbx
+    ret
+dsm_interruptible_eintr:
+    mov $-4, %rax
     pop %rbx
     ret
 dsm_interruptible_abort:

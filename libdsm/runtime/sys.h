@@ -50,9 +50,16 @@ inline bool is_error(int64_t result) { return static_cast<uint64_t>(result) >= s
 // The call in `arg`, unless a signal waits: returns kNotMade without entering the kernel when *pending is not zero.
 // The check and the syscall instruction are one restartable window: a runtime signal handler that interrupts between
 // ..._begin (inclusive) and ..._end (exclusive) sets RIP to ..._abort, so a signal recorded there is never slept over.
-inline constexpr int64_t kNotMade = -513;   // the kernel's ERESTARTNOINTR
+//
+// All handlers of the program's signals are SA_RESTART for the kernel, whatever the program said, because that shows which
+// calls it would make again (ERESTARTSYS): for those it sets RIP back to the instruction, and the runtime's handler sends
+// it to ..._restart; all other interrupted calls return -EINTR. A call that the kernel was about to go on with by
+// restart_syscall(2) goes to ..._eintr.
+inline constexpr int64_t kNotMade = -513;      // the kernel's ERESTARTNOINTR
+inline constexpr int64_t kRestartable = -512;  // interrupted, and made again under SA_RESTART: the kernel's ERESTARTSYS
 extern "C" int64_t dsm_interruptible_syscall(int64_t number, const uint64_t arg[6], const uint32_t* pending);
-extern "C" const char dsm_interruptible_begin[], dsm_interruptible_end[], dsm_interruptible_abort[];
+extern "C" const char dsm_interruptible_begin[], dsm_interruptible_end[], dsm_interruptible_abort[],
+    dsm_interruptible_instruction[], dsm_interruptible_restart[], dsm_interruptible_eintr[];
 
 // Copies between program memory and the runtime's own (use uaccess.h). Returns 0, or the number of bytes not copied when
 // the program's address is bad: the SIGSEGV/SIGBUS (and refusal) handler sends a fault in [begin,end) to ..._fault.

@@ -4,7 +4,9 @@
 // Invariants
 //  1. At most one signal is deferred per thread: the handler that defers it blocks all others until it is delivered, so the
 //     kernel keeps the rest, in its own order.
-//  2. pending_word is changed by the thread's own kernel thread (and its signal handlers) only.
+//  2. A deferred signal was not blocked when it came: the kernel's mask is the program's (a shadow hears of each change before
+//     the program goes on). So it is always delivered, even if the call that it interrupts blocks it: it came before that.
+//  3. pending_word is changed by the thread's own kernel thread (and its signal handlers) only.
 #pragma once
 #include <stdint.h>
 
@@ -34,6 +36,11 @@ struct ThreadSignals {
   uint64_t wait_mask;      // of rt_sigsuspend, ppoll ... while has_wait_mask
   bool has_wait_mask;
   bool not_made;           // the interrupted call never reached the kernel: made again whatever the action says
+  bool restartable;        // the interrupted call is made again after a handler with SA_RESTART, says the kernel
+  bool nudged;             // a signal that is not the program's has interrupted the call in progress
+  bool again;              // the call in progress is an interrupted one that goes on: its time limit is deadline_ns
+  bool make_again;         // the next trap is such a call
+  uint64_t deadline_ns;    // CLOCK_MONOTONIC; of the call in progress, if it has a relative time limit (time_limit.h)
   uint32_t stale_refusals;
   int64_t restart_number;  // the call that was interrupted, or -1
   uint64_t restart_arg[6];

@@ -6,16 +6,23 @@
 // may use any register. RIP is already behind the instruction: restarting means RIP -= 2 and RAX = number.
 #include "libdsm/runtime/dispatch.h"
 #include "libdsm/runtime/runtime_process.h"
+#include "libdsm/runtime/signal_handlers.h"
 #include "libdsm/runtime/trap.h"
 
 namespace dsm::runtime {
 
 extern "C" void trap_entry(int, KernelSigInfo* info, UserContext* user) {
+  if (info->code <= 0) return on_sent_trap_signal(info, user);
   Thread& thread = current_thread();
   const uint64_t* reg = user->reg;
   Call call = {thread, user, info->call.number, {reg[kRdi], reg[kRsi], reg[kRdx], reg[kR10], reg[kR8], reg[kR9]}};
-  thread.signals.restart_number = -1;
-  thread.signals.not_made = false;
+  ThreadSignals& signals = thread.signals;
+  signals.restart_number = -1;
+  signals.not_made = false;
+  signals.restartable = false;
+  signals.again = signals.make_again;
+  signals.make_again = false;
+  if (!signals.again) signals.deadline_ns = 0;
   const int64_t result = is_vessel() ? run_at_vessel(call) : run_at_origin(call);
   finish_call(call, result);
 }
