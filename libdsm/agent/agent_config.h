@@ -65,7 +65,9 @@ struct StatsQuery {
   uint64_t id = 0;
 };
 struct Shutdown {};
+struct Pause {};    // job control: the program is stopped
+struct Resume {};   // and goes on
 
-using Command = std::variant<Configure, Peers, StatsQuery, Shutdown>;
+using Command = std::variant<Configure, Peers, StatsQuery, Shutdown, Pause, Resume>;
 
 }  // namespace dsm::agent

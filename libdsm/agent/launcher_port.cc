@@ -117,6 +117,8 @@ Command parse_command(const std::string& text) {
   if (cmd == "peers") return parse_peers(line);
   if (cmd == "stats") return StatsQuery{line.at("id").get<uint64_t>()};
   if (cmd == "shutdown") return Shutdown{};
+  if (cmd == "pause") return Pause{};
+  if (cmd == "resume") return Resume{};
   throw BadCommand{"unknown command '" + cmd + "'"};
 }
 

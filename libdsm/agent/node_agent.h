@@ -84,6 +84,8 @@ class NodeAgent final : private transport::Receiver, private EngineHost, private
   void handle(const Peers&);
   void handle(const StatsQuery&);
   void handle(const Shutdown&);
+  void handle(const Pause&);
+  void handle(const Resume&);
   void on_vessel_end();
   void send_to_all(FrameKind kind);
   void ask_for_cpu_time();

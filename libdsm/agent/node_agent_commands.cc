@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the launcher tells an agent, and what the agent tells it.
+#include <csignal>
+
 #include "libdsm/agent/node_agent.h"
 #include "libdsm/agent/stats_collector.h"
 
@@ -71,6 +73,11 @@ void NodeAgent::handle(const Shutdown&) {
   launcher_.bye(config_.node);
   stop(0);
 }
+
+// The agent itself goes on: pages that are here may be wanted by whoever is not stopped (a child of the program).
+void NodeAgent::handle(const Pause&) { vessel_.kill_if_running(SIGSTOP); }
+
+void NodeAgent::handle(const Resume&) { vessel_.kill_if_running(SIGCONT); }
 
 void NodeAgent::fail(const std::string& what) {
   if (exit_status_) return;

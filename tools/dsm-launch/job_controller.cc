@@ -233,15 +233,20 @@ void JobController::agent_exited(AgentHandle& agent, int wait_status) {
 
 void JobController::program_changed(int wait_status) {
   if (WIFSTOPPED(wait_status)) {
-    raise(SIGSTOP);   // so that the shell sees the job stopped; SIGCONT to the process group wakes both
-    return;
+    tell_all("pause");
+    return signals_.stop_with(app_pid_, WSTOPSIG(wait_status));   // so that the shell sees the job stopped
   }
-  if (WIFCONTINUED(wait_status)) return;
+  if (WIFCONTINUED(wait_status)) return tell_all("resume");
   app_status_ = wait_status;
   if (failed_) return;
   if (worth_a_line(wait_status))
     fmt::print(stderr, "dsm-launch: {}: the program (pid {}) {}\n", name_of(agents_[0]), app_pid_, describe_exit(wait_status));
   collect_final_report();
+}
+
+void JobController::tell_all(const char* command) {
+  for (auto& agent : agents_)
+    if (agent.state == AgentState::kReady) agent.control.send({{"cmd", command}});
 }
 
 void JobController::check_deadlines() {

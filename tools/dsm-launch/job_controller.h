@@ -53,6 +53,7 @@ class JobController {
   void reap();
   void agent_exited(AgentHandle& agent, int wait_status);
   void program_changed(int wait_status);
+  void tell_all(const char* command);
   void check_deadlines();
 
   void set_agent_state(AgentHandle& agent, AgentState state);

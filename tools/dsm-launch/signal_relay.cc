@@ -2,6 +2,7 @@
 #include "tools/dsm-launch/signal_relay.h"
 
 #include <sys/signalfd.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -29,6 +30,17 @@ SignalRelay::~SignalRelay() {
   if (fd_ >= 0) close(fd_);
 }
 
+void SignalRelay::stop_with(pid_t app, int signal) {
+  siginfo_t next{};
+  if (!waitid(P_PID, static_cast<id_t>(app), &next, WCONTINUED | WEXITED | WNOHANG | WNOWAIT) && next.si_pid) return;   // it goes on
+  sigset_t one;
+  sigemptyset(&one);
+  sigaddset(&one, signal);
+  raise(signal);
+  sigprocmask(SIG_UNBLOCK, &one, nullptr);   // here
+  if (signal != SIGSTOP && signal != SIGTTIN && signal != SIGTTOU) sigprocmask(SIG_BLOCK, &one, nullptr);
+}
+
 std::optional<SignalRelay::Taken> SignalRelay::take(pid_t app) {
   signalfd_siginfo info{};
   if (read(fd_, &info, sizeof info) != sizeof info) return std::nullopt;
@@ -36,7 +48,9 @@ std::optional<SignalRelay::Taken> SignalRelay::take(pid_t app) {
   if (signal == SIGCHLD) return Taken{Event::kChild, signal};
   if (!app) return Taken{Event::kNoReceiver, signal};
   const bool from_terminal = info.ssi_code == SI_KERNEL;
-  if (!from_terminal) kill(app, signal);
+  // The program's runtime sends SIGCONT when the program goes on by itself.
+  const bool from_program = signal == SIGCONT && info.ssi_pid == static_cast<uint32_t>(app);
+  if (!from_terminal && !from_program) kill(app, signal);
   return Taken{Event::kPassedOn, signal};
 }
 

@@ -26,6 +26,9 @@ class SignalRelay {
     int signal;
   };
   std::optional<Taken> take(pid_t app);
+  // `app` was stopped by `signal`: so is the launcher, until SIGCONT. One to the process group wakes both; one that only the
+  // program gets is passed on by its runtime.
+  void stop_with(pid_t app, int signal);
 
  private:
   int fd_ = -1;
