@@ -34,7 +34,7 @@ enum class Type : uint16_t {
 
 enum Flag : uint16_t {
   kMarshalled = 1,    // kSyscall, kResult: the bytes that the arguments point to travel along (marshal.h)
-  kHasSignal = 2,     // kResult: a signal waits at the shadow
+  kHasSignal = 2,     // kResult, kSignal: a (further) signal waits at the shadow
   kNotMade = 4,       // kResult: -EINTR because of that signal, before the kernel was entered
   kPresent = 8,       // kSignal: there is one to deliver
   kHasWaitMask = 16,  // kSignal: base_mask is that of an interrupted rt_sigsuspend and the like

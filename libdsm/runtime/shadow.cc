@@ -109,12 +109,11 @@ void serve_fetch(Thread& thread, uint64_t mask) {
     }
     signals.has_wait_mask = false;
     __atomic_fetch_and(&signals.pending_word, ~kPendingSignal, __ATOMIC_RELAXED);
-    announce(thread);
-    set_mask(thread, mask);   // what else waits comes now, and kicks
+    set_mask(thread, mask);   // what else waits comes now, and enters its handler on top of this one, as from the kernel
   } else {
-    announce(thread);
     follow_mask(thread, mask);
   }
+  reply.header.flags |= announce(thread);
   channel::send(thread, reply);
 }
 
@@ -135,8 +134,8 @@ void serve_fault(Thread& thread, const channel::Fault& message) {
   reply.base_mask = message.mask;
   reply.info = message.info;
   reply.action = action;
-  announce(thread);
   follow_mask(thread, message.mask | action.mask | ((action.flags & kSaNoDefer) == 0 ? signal_bit(signal) : 0));
+  reply.header.flags |= announce(thread);
   channel::send(thread, reply);
 }
 

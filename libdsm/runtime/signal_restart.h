@@ -9,4 +9,10 @@ namespace dsm::runtime {
 
 bool is_always_restarted(const Call& call);
 
+// Calls that move bytes until all are moved, and end short when interrupted. Bytes that are left of one that has moved `done`; 0
+// for calls that may always end short.
+uint64_t bytes_left(const Call& call, uint64_t done);
+// The arguments of the call for what is left.
+void skip_bytes(const Call& call, uint64_t done, uint64_t arg[6]);
+
 }  // namespace dsm::runtime

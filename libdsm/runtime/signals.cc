@@ -51,9 +51,11 @@ int64_t blocking_call(Call& call, const uint64_t* wait_mask) {
   ThreadSignals& signals = call.thread.signals;
   TimeLimit limit(call);
   int64_t result;
+  uint64_t done = 0;
   for (;;) {
     uint64_t arg[6];
     memcpy(arg, call.arg, sizeof arg);
+    if (done != 0) skip_bytes(call, done, arg);
     limit.apply(arg);
     signals.has_wait_mask = wait_mask != nullptr;
     if (wait_mask != nullptr) signals.wait_mask = *wait_mask;
@@ -61,14 +63,18 @@ int64_t blocking_call(Call& call, const uint64_t* wait_mask) {
     enter_kernel(call.thread);
     result = dsm_interruptible_syscall(call.number, arg, &signals.pending_word);
     leave_kernel(call.thread);
-    if (!was_interrupted(result)) {
-      signals.has_wait_mask = false;
-      return result;
-    }
     // Nothing that the program could see has happened: the call goes on.
     const bool by_us = signals.pending_word == 0 && signals.nudged;
+    if (!was_interrupted(result)) {
+      signals.has_wait_mask = false;
+      if (is_error(result)) return done != 0 ? static_cast<int64_t>(done) : result;
+      done += static_cast<uint64_t>(result);
+      if (by_us && result > 0 && bytes_left(call, done) != 0) continue;
+      return static_cast<int64_t>(done);
+    }
     if (!by_us && ((signals.pending_word & kPendingSignal) == 0 || !drop_deferred(call))) break;
   }
+  if (done != 0) return static_cast<int64_t>(done);
   if (result == kNotMade) signals.has_wait_mask = false;   // as if the signal had come before the call
   signals.not_made = result == kNotMade || (result == kRestartable && is_always_restarted(call));
   signals.restartable = result == kRestartable;

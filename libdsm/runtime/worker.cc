@@ -112,13 +112,17 @@ void worker_abandon(Thread& thread) {
 }
 
 void worker_fetch_signal(Thread& thread, UserContext& user) {
-  channel::SignalFetch question = {{0, channel::Type::kSignalFetch, 0}, thread.signals.virtual_mask};
   channel::Buffer buffer;
-  ask_for_signal(thread, buffer, &question, sizeof question);
-  thread.signals.shadow_mask = thread.signals.virtual_mask;
-  const auto& answer = buffer.as<channel::Signal>();
-  if ((answer.header.flags & channel::kPresent) == 0) return restart_interrupted(thread, user);
-  enter_answer(thread, user, answer);
+  do {
+    channel::SignalFetch question = {{0, channel::Type::kSignalFetch, 0}, thread.signals.virtual_mask};
+    ask_for_signal(thread, buffer, &question, sizeof question);
+    thread.signals.shadow_mask = thread.signals.virtual_mask;
+    const auto& answer = buffer.as<channel::Signal>();
+    if ((answer.header.flags & channel::kPresent) != 0)
+      enter_answer(thread, user, answer);
+    else
+      restart_interrupted(thread, user);
+  } while ((buffer.header().flags & channel::kHasSignal) != 0);
 }
 
 void worker_fault(Thread& thread, UserContext& user, const KernelSigInfo& info) {
@@ -127,8 +131,9 @@ void worker_fault(Thread& thread, UserContext& user, const KernelSigInfo& info) 
   ask_for_signal(thread, buffer, &question, sizeof question);
   thread.signals.restart_number = -1;
   const auto& answer = buffer.as<channel::Signal>();
-  if ((answer.header.flags & channel::kPresent) == 0) return;   // a stack has grown: the access is made again
-  enter_answer(thread, user, answer);   // without a handler there is no answer: the process is dead
+  if ((answer.header.flags & channel::kPresent) != 0)   // else a stack has grown: the access is made again
+    enter_answer(thread, user, answer);                 // without a handler there is no answer: the process is dead
+  if ((answer.header.flags & channel::kHasSignal) != 0) worker_fetch_signal(thread, user);
 }
 
 void worker_die(Thread& thread, const KernelSigInfo& info) {

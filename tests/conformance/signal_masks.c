@@ -51,6 +51,16 @@ CASE(pending_real_time_count_and_order) {
   say("%d:%s", g_hits, g_order);
 }
 
+// Without masks the later frame is on top: the last in order runs first.
+CASE(pending_handlers_nest) {
+  sigset_t set = real_time_set();
+  for (int i = 0; i < 8; i++) on_info(SIGRTMIN + i, note, 0);
+  pthread_sigmask(SIG_BLOCK, &set, NULL);
+  for (int i = 0; i < 8; i++) queue_to_self(SIGRTMIN + (i * 3) % 8, i);
+  pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+  say("%d:%s", g_hits, g_order);
+}
+
 CASE(pending_process_and_thread) {
   sigset_t set = real_time_set();
   handle_real_time();

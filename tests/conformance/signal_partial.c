@@ -137,6 +137,50 @@ CASE(partial_poll_beside_forks) {
   say("result %d", result);
 }
 
+// SIGCONT without a handler means nothing to a process that runs.
+static pthread_t g_target;
+static void* continue_often(void* unused) {
+  while (!atomic_load(&g_stop)) {
+    pthread_kill(g_target, SIGCONT);
+    nap_ms(3);
+  }
+  return unused;
+}
+static void* take_slowly(void* fd) {
+  static char some[8 << 10];
+  ssize_t got, all = 0;
+  while ((got = read(*(int*)fd, some, sizeof some)) > 0) {
+    all += got;
+    nap_ms(5);
+  }
+  say("took %zd", all);
+  return NULL;
+}
+static void among_continue_signals(int ends[2], ssize_t (*move)(int)) {
+  pthread_t by, taker;
+  g_target = pthread_self();
+  NEED(pthread_create(&by, NULL, continue_often, NULL) == 0 && pthread_create(&taker, NULL, take_slowly, &ends[0]) == 0);
+  ssize_t gave = move(ends[1]);
+  close(ends[1]);
+  atomic_store(&g_stop, 1);
+  pthread_join(by, NULL);
+  pthread_join(taker, NULL);
+  say("gave %zd", gave);
+}
+static ssize_t write_all_at_once(int fd) { return write(fd, g_big, sizeof g_big); }
+static ssize_t send_all_at_once(int fd) { return send(fd, g_big, sizeof g_big, 0); }
+CASE(partial_write_among_continue_signals) {
+  int ends[2];
+  NEED(pipe(ends) == 0);
+  among_continue_signals(ends, write_all_at_once);
+}
+CASE(partial_send_among_continue_signals) {
+  int ends[2], small = 4096;
+  NEED(socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0);
+  NEED(setsockopt(ends[1], SOL_SOCKET, SO_SNDBUF, &small, sizeof small) == 0);
+  among_continue_signals(ends, send_all_at_once);
+}
+
 // The whole process is stopped and goes on while a call with a time limit waits: from a child, five times.
 static void stop_and_go(int times) {
   pid_t child = fork();
