@@ -123,8 +123,8 @@ void serve_fault(Thread& thread, const channel::Fault& message) {
   if (signal == kSigSegv && message.info.code == kSegvMapError && process().memory.grow_stack(message.info.fault.address)) {
     channel::Signal again = {};   // without kPresent: the access is made once more
     again.header.type = channel::Type::kSignal;
-    announce(thread);
     follow_mask(thread, message.mask);
+    again.header.flags = announce(thread);
     return channel::send(thread, again);
   }
   const KernelSigAction action = process().remote.signals.take(signal);

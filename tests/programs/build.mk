@@ -4,7 +4,7 @@ include tests/programs/subject.mk
 
 kernels := tests/programs/kernels
 kernels_c := absent_io busy_threads cancel_kill cas_list create_join epoll_echo exec_self exit_status fork_instant malloc_pass \
-             plain_threads remote_mmap remote_segv spawn_threads special_mutexes spin_barrier stencil_barrier
+             plain_threads remote_mmap remote_segv signal_storm spawn_threads special_mutexes spin_barrier stencil_barrier
 kernels_cc := async_exceptions cpu_counts dlopen_host thread_locals
 
 $(foreach k,$(kernels_c),$(eval $(call subject,$(k),$(kernels)/$(k).c)))

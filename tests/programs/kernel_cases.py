@@ -39,6 +39,7 @@ kCases = (
     _kernel("special_mutexes"),
     _kernel("remote_segv"),
     _kernel("cancel_kill"),
+    _kernel("signal_storm", at_four=True),
     _kernel("spawn_threads", at_four=True),
     _kernel("plain_threads"),
     _kernel("plain_no_pie"),
