@@ -158,7 +158,7 @@ CASE(process_exe) {
 
 CASE(process_status_fields) {
   char line[256];
-  FILE* status = fopen("/proc/self/status", "r");
+  FILE* status = fopen("/proc/thread-self/status", "r");
   NEED(status != NULL);
   while (fgets(line, sizeof line, status))
     if (!strncmp(line, "Name:", 5) || !strncmp(line, "Threads:", 8) ||
