@@ -163,6 +163,7 @@ int main(int argc, char** argv) {
     for (int k = 0; k < kThreads; k++)
       while (pthread_sigqueue(thread[k], g_own, value) != 0) usleep(500);   // the queue is full
     while (sigqueue(getpid(), g_shared, value) != 0) usleep(500);
+    if (i % 10 == 9) usleep(2000);   // gusts: between them the threads get to their waits
   }
   for (int k = 0; k < kThreads; k++) wait_for(&g_got[k], g_signals);
   wait_for(&g_shared_got, g_signals);
