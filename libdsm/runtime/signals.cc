@@ -42,9 +42,7 @@ uint64_t exchange_kernel_mask(uint64_t mask) {
 }
 
 void remember_for_restart(const Call& call) {
-  ThreadSignals& signals = call.thread.signals;
-  signals.restart_number = call.number;
-  memcpy(signals.restart_arg, call.arg, sizeof signals.restart_arg);
+  call.thread.signals.restart_number = call.number;
 }
 
 int64_t blocking_call(Call& call, const uint64_t* wait_mask) {

@@ -43,7 +43,6 @@ struct ThreadSignals {
   uint64_t deadline_ns;    // CLOCK_MONOTONIC; of the call in progress, if it has a relative time limit (time_limit.h)
   uint32_t stale_refusals;
   int64_t restart_number;  // the call that was interrupted, or -1
-  uint64_t restart_arg[6];
   AltStack alt_stack;
 };
 
