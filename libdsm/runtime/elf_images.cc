@@ -2,8 +2,9 @@
 // Mapping of ELF images. See program_loader.h.
 #include <linux/mman.h>
 
-#include "libdsm/runtime/runtime_log.h"
+#include "libdsm/runtime/elf_check.h"
 #include "libdsm/runtime/program_loader.h"
+#include "libdsm/runtime/runtime_log.h"
 #include "libdsm/runtime/strings.h"
 
 namespace dsm::runtime {
@@ -12,21 +13,10 @@ namespace {
 // Where the kernel puts position-independent programs without randomisation.
 constexpr uint64_t kPieBase = 0x555555554000;
 
-struct ImageExtent {
-  uint64_t low, high, align;
-};
-
+// open_program() has checked it.
 ImageExtent extent_of(const ElfFile& elf) {
-  ImageExtent extent = {~0ull, 0, abi::kPageSize};
-  for (unsigned i = 0; i < elf.header.e_phnum; i++) {
-    const Elf64_Phdr& segment = elf.segment[i];
-    if (segment.p_type != PT_LOAD) continue;
-    if (page_down(segment.p_vaddr) < extent.low) extent.low = page_down(segment.p_vaddr);
-    const uint64_t end = page_up(segment.p_vaddr + segment.p_memsz);
-    if (end > extent.high) extent.high = end;
-    if (segment.p_align > extent.align && (segment.p_align & (segment.p_align - 1)) == 0) extent.align = segment.p_align;
-  }
-  if (extent.low >= extent.high || extent.high > abi::kUserEnd) fail("the program has no loadable segment");
+  ImageExtent extent;
+  if (const char* reason = check_segments(elf.header, elf.segment, &extent)) fail("the program %s", reason);
   return extent;
 }
 

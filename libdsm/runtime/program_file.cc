@@ -6,6 +6,7 @@
 #include <linux/fcntl.h>
 #include <linux/stat.h>
 
+#include "libdsm/runtime/elf_check.h"
 #include "libdsm/runtime/runtime_log.h"
 #include "libdsm/runtime/strings.h"
 
@@ -80,8 +81,9 @@ int64_t read_elf(const char* head, size_t size, ElfFile& elf, const char** reaso
     return -ENOEXEC;
   const uint64_t bytes = elf.header.e_phnum * sizeof(Elf64_Phdr);
   if (sys(__NR_pread64, elf.fd, elf.segment, bytes, elf.header.e_phoff) != static_cast<int64_t>(bytes)) return -ENOEXEC;
-  *reason = nullptr;
-  return 0;
+  ImageExtent extent;
+  *reason = check_segments(elf.header, elf.segment, &extent);
+  return *reason == nullptr ? 0 : -ENOEXEC;
 }
 
 int64_t read_interpreter(ProgramFile& program) {
