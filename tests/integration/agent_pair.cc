@@ -249,6 +249,7 @@ int main(int argc, char** argv) {
     else if (i + 1 < argc && arg == "--dsmd") options.dsmd = argv[++i];
     else if (i + 1 < argc && arg == "--only") only = argv[++i];
     else if (i + 1 < argc && arg == "--poll") options.poll = argv[++i];
+    else if (i + 1 < argc && arg == "--encrypt") options.encrypt = argv[++i];
     else if (i + 1 < argc && arg == "--lease") options.lease = argv[++i];
     else return std::fprintf(stderr, "agent_pair: bad argument %s\n", argv[i]), 2;
   }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/integration/agent_pair_job.h"
 
+#include <algorithm>
 #include <csignal>
 #include <poll.h>
 #include <sys/prctl.h>
@@ -42,7 +43,13 @@ int wait_exit(int pid, int deadline_ms) {
 
 }  // namespace
 
-Job::Job(const JobOptions& options) : options_(options), agents_(options.nodes) {}
+Job::Job(const JobOptions& options) : options_(options), agents_(options.agents ? options.agents : options.nodes) {}
+
+transport::Secret Job::secret() {
+  transport::Secret secret;
+  secret.fill(std::byte{0xaa});
+  return secret;
+}
 
 Job::~Job() {
   for (int pid : {application_}) {
@@ -85,6 +92,7 @@ json Job::expect(unsigned node, const std::string& event, int deadline_ms) {
       json line = json::parse(agent.pending.substr(0, newline));
       agent.pending.erase(0, newline + 1);
       if (line["event"] == event) return line;
+      if (line["event"] == "peer_lost") agent.lost.push_back(line["peer"]);
       if (options_.verbose || line["event"] == "failed") std::fprintf(stderr, "agent %u: %s\n", node, line.dump().c_str());
     }
     TimeNs now = os::now_ns();
@@ -100,12 +108,13 @@ json Job::expect(unsigned node, const std::string& event, int deadline_ms) {
 void Job::start(const std::function<int(int)>& application) {
   os::Fd app_end, agent_end;
   if (os::make_packet_pair(&app_end, &agent_end) != 0) give_up("socketpair");
-  std::string secret(64, 'a');
-  for (unsigned k = 0; k < options_.nodes; ++k) {
+  const std::string hex(64, 'a');  // secret()
+  for (unsigned k = 0; k < agents_.size(); ++k) {
     spawn_agent(k, k == 0 ? agent_end.get() : -1);
-    tell(k, {{"cmd", "configure"}, {"job", "pair"}, {"node", k}, {"nodes", options_.nodes}, {"secret", secret},
+    tell(k, {{"cmd", "configure"}, {"job", kName}, {"node", k}, {"nodes", options_.nodes}, {"secret", hex},
              {"runtime", own_path()}, {"bind", "127.0.0.1"}, {"place", "rr"}, {"lease", options_.lease},
-             {"poll", options_.poll}, {"hold_us", 20}, {"verbose", options_.verbose}, {"heartbeat_ms", 500},
+             {"poll", options_.poll}, {"hold_us", 20}, {"verbose", options_.verbose}, {"heartbeat_ms", options_.heartbeat_ms},
+             {"encrypt", options_.encrypt},
              {"app_fd", k == 0 ? agent_end.get() : -1}});
   }
   application_ = ::fork();
@@ -115,15 +124,22 @@ void Job::start(const std::function<int(int)>& application) {
     ::_exit(application(app_end.get()));
   }
   json peers = json::array(), cpus = json::array();
-  for (unsigned k = 0; k < options_.nodes; ++k) {
+  std::vector<transport::Endpoint> at;
+  for (unsigned k = 0; k < agents_.size(); ++k) {
     json line = expect(k, "listening", kStartDeadlineMs);
     if (line.is_null()) give_up("agent does not listen");
     peers.push_back({{"node", k}, {"addr", line["addr"]}, {"port", line["port"]}});
     cpus.push_back(line["cpus"]);
+    at.push_back({line["addr"], line["port"], ""});
   }
-  for (unsigned k = 0; k < options_.nodes; ++k)
+  for (unsigned k = static_cast<unsigned>(agents_.size()); k < options_.nodes; ++k) {
+    peers.push_back({{"node", k}, {"addr", "127.0.0.2"}, {"port", 1}});
+    cpus.push_back(1);
+  }
+  for (unsigned k = 0; k < agents_.size(); ++k)
     tell(k, {{"cmd", "peers"}, {"peers", peers}, {"cpus", cpus}, {"app_pid", application_}});
-  for (unsigned k = 0; k < options_.nodes; ++k)
+  if (before_ready) before_ready(at);
+  for (unsigned k = 0; k < agents_.size(); ++k)
     if (expect(k, "ready", kStartDeadlineMs).is_null()) give_up("agent does not become ready");
 }
 
@@ -138,10 +154,14 @@ json Job::stats(unsigned node) {
   return expect(node, "stats", kStartDeadlineMs);
 }
 
+size_t Job::losses(unsigned node, unsigned peer) {
+  return static_cast<size_t>(std::count(agents_[node].lost.begin(), agents_[node].lost.end(), peer));
+}
+
 bool Job::shut_down() {
   bool good = true;
-  for (unsigned k = 0; k < options_.nodes; ++k) tell(k, {{"cmd", "shutdown"}});
-  for (unsigned k = 0; k < options_.nodes; ++k) {
+  for (unsigned k = 0; k < agents_.size(); ++k) tell(k, {{"cmd", "shutdown"}});
+  for (unsigned k = 0; k < agents_.size(); ++k) {
     good &= !expect(k, "bye", 2000).is_null();
     int status = wait_exit(agents_[k].pid, 2000);
     if (status >= 0) agents_[k].pid = 0;

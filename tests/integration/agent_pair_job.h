@@ -8,6 +8,8 @@
 #include <nlohmann/json.hpp>
 
 #include "libdsm/os/fd.h"
+#include "libdsm/transport/job_secret.h"
+#include "libdsm/transport/transport.h"
 
 namespace agent_pair {
 
@@ -16,11 +18,17 @@ struct JobOptions {
   std::string dsmd;
   std::string poll = "auto";
   std::string lease = "auto";
+  std::string encrypt = "auth";
+  unsigned agents = 0;  // so many are real; the others are played by the test. 0: all
+  unsigned heartbeat_ms = 500;
   bool verbose = false;
 };
 
 class Job {
  public:
+  static constexpr char kName[] = "pair";
+  static dsm::transport::Secret secret();
+
   explicit Job(const JobOptions& options);
   ~Job();
 
@@ -34,6 +42,10 @@ class Job {
   nlohmann::json stats(unsigned node);
   // The next line of an agent with this event, ignoring others; null after the deadline.
   nlohmann::json expect(unsigned node, const std::string& event, int deadline_ms);
+  // How often this agent has reported the loss of that node so far.
+  size_t losses(unsigned node, unsigned peer);
+  // Called when the agents listen and know each other: time for the played nodes to connect.
+  std::function<void(const std::vector<dsm::transport::Endpoint>& agents)> before_ready;
   int agent_pid(unsigned node) const { return agents_[node].pid; }
 
  private:
@@ -41,6 +53,7 @@ class Job {
     int pid = 0;
     dsm::os::Fd control;
     std::string pending;
+    std::vector<unsigned> lost;
   };
   void spawn_agent(unsigned node, int app_socket);
   void tell(unsigned node, const nlohmann::json& line);
