@@ -36,7 +36,8 @@ struct Configure {
   unsigned nodes = 1;
   std::array<std::byte, kSecretBytes> secret{};
   std::string runtime;  // path of dsm-runtime
-  std::string bind;     // numeric address
+  std::string bind;     // numeric address, or "reached": that by which ssh reached this host
+  std::string interface;  // NAME or ADDRESS/BITS, wins over `bind`; empty: not given
   abi::Placement place = abi::kPlaceRoundRobin;
   uint32_t place_node = 0;
   coherence::LeaseConfig lease;
@@ -59,6 +60,7 @@ struct Peers {
   std::vector<Peer> peers;  // every node, this one included
   std::vector<unsigned> cpus;
   int app_pid = 0;
+  bool origin_clock = false;  // the nodes' clocks differ, or their kernels: threads ask the origin for the time
 };
 
 struct StatsQuery {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "libdsm/agent/launcher_port.h"
 
+#include <cstdio>
 #include <nlohmann/json.hpp>
 
 #include "libdsm/os/process.h"
@@ -14,6 +15,7 @@ using nlohmann::json;
 
 constexpr size_t kReadChunk = 64 * 1024;
 constexpr size_t kMaxLine = 1 << 20;
+constexpr int kWritePatienceMs = 2000;
 
 struct BadCommand {
   std::string what;
@@ -81,6 +83,7 @@ Configure parse_configure(const json& line) {
   c.secret = parse_secret(line.at("secret").get<std::string>());
   c.runtime = line.value("runtime", "");
   c.bind = line.value("bind", "127.0.0.1");
+  c.interface = line.value("iface", "");
   parse_placement(line.value("place", "rr"), c);
   // A number is as good as its text.
   json lease = line.value("lease", json("auto"));
@@ -107,6 +110,7 @@ Peers parse_peers(const json& line) {
   }
   p.cpus = line.at("cpus").get<std::vector<unsigned>>();
   p.app_pid = line.value("app_pid", 0);
+  p.origin_clock = line.value("clock", "local") == "origin";
   return p;
 }
 
@@ -136,6 +140,7 @@ Result<Command> parse_line(const std::string& text) {
 }  // namespace
 
 Result<LauncherPort::Input> LauncherPort::read(std::vector<Command>& commands) {
+  if (broken_) return Input::kClosed;
   std::string chunk(kReadChunk, '\0');
   int n = os::read_some(in_, std::as_writable_bytes(std::span(chunk)));
   if (n == -EAGAIN) return Input::kNothing;
@@ -156,13 +161,17 @@ Result<LauncherPort::Input> LauncherPort::read(std::vector<Command>& commands) {
 
 void LauncherPort::write_line(std::string line) {
   line.push_back('\n');
-  // A launcher that is gone is noticed on the reading side.
-  (void)os::write_all(out_, std::as_bytes(std::span(line)));
+  // A launcher that is gone is noticed on the reading side, one behind a cut network by its silence (node_agent.cc).
+  if (!broken_) broken_ = os::write_all(out_, std::as_bytes(std::span(line)), kWritePatienceMs) != 0;
 }
 
-void LauncherPort::listening(NodeId node, const transport::Endpoint& at, int pid, int cpus) {
+void LauncherPort::listening(NodeId node, const transport::Endpoint& at, int pid, int cpus, const NodeFactsReport& facts) {
+  char registers[17];
+  std::snprintf(registers, sizeof registers, "%llx", static_cast<unsigned long long>(facts.saved_registers));
   write_line(json{{"event", "listening"}, {"node", node.value}, {"addr", at.address}, {"port", at.port},
-                  {"host", os::host_name()}, {"pid", pid}, {"cpus", cpus}}.dump());
+                  {"host", os::host_name()}, {"pid", pid}, {"cpus", cpus}, {"reached_from", reached_from()},
+                  {"facts", {{"version", facts.version}, {"runtime", facts.runtime_digest}, {"kernel", facts.kernel},
+                             {"page_bytes", facts.page_bytes}, {"cpu", facts.cpu}, {"xcr0", registers}}}}.dump());
 }
 
 void LauncherPort::ready(int app_pid) { write_line(json{{"event", "ready"}, {"app_pid", app_pid}}.dump()); }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "libdsm/agent/agent_config.h"
+#include "libdsm/agent/node_facts_report.h"
 #include "libdsm/base/result.h"
 #include "libdsm/stats/node_stats.h"
 
@@ -23,7 +24,7 @@ class LauncherPort {
   enum class Input { kNothing, kSome, kClosed };
   Result<Input> read(std::vector<Command>& commands);
 
-  void listening(NodeId node, const transport::Endpoint& at, int pid, int cpus);
+  void listening(NodeId node, const transport::Endpoint& at, int pid, int cpus, const NodeFactsReport& facts);
   void ready(int app_pid);
   void failed(NodeId node, std::string_view what);
   void peer_lost(NodeId node, NodeId peer, std::string_view what);
@@ -34,6 +35,7 @@ class LauncherPort {
   void write_line(std::string line);
 
   int in_, out_;
+  bool broken_ = false;   // a line did not get through; half of it may have
   std::string pending_;
 };
 

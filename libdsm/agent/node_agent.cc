@@ -16,6 +16,8 @@ namespace dsm::agent {
 namespace {
 
 constexpr size_t kFaultBatch = 16;
+constexpr TimeNs kIntroductionPatience = 120'000'000'000;  // hundreds of other agents may have to be started first
+constexpr TimeNs kOrphanPatience = 2'000'000'000;
 
 coherence::CacheConfig cache_config(const Configure& c) {
   coherence::CacheConfig cache;
@@ -74,11 +76,16 @@ Status NodeAgent::start() {
   auto made = transport::TcpTransport::make(tcp, *authenticator_, *this);
   if (!made) return made.error();
   transport_ = std::move(*made);
-  Result<transport::Endpoint> at = transport_->listen({config_.bind, 0, ""});
+  Result<std::string> address = listening_address(config_);
+  if (!address) return address.error();
+  Result<transport::Endpoint> at = transport_->listen({*address, 0, ""});
   if (!at) return at.error();
+  Result<NodeFactsReport> facts = gather_facts(config_, kernel_.release);
+  if (!facts) return facts.error();
 
   transport_->watch(launcher_.fd(), POLLIN, [this](uint32_t) { on_launcher_input(); });
-  launcher_.listening(config_.node, *at, os::own_pid(), os::online_cpus());
+  launcher_.listening(config_.node, *at, os::own_pid(), os::online_cpus(), *facts);
+  orphaned_at_ = os::now_ns() + kIntroductionPatience;
   if (!is_origin()) return start_vessel();
   if (config_.app_fd < 0) return Error{"configure: the origin needs app_fd", 0};
   adopt_runtime(os::Fd(config_.app_fd));
@@ -177,6 +184,10 @@ void NodeAgent::check_time(TimeNs now) {
                    [&](ThreadId t) { engine_.on_thread_blocked(t, now); });
     if (auto deadline = engine_.next_deadline(); deadline && *deadline <= now) engine_.on_timer(now);
   }
+  if (now >= orphaned_at_) {
+    log_.error(mesh_ ? "no word from the launcher since node 0 was lost; ending" : "no word from the launcher; ending");
+    return stop(kExitOrphaned);
+  }
   if (!mesh_ || now < watch_.next_check()) return;
   PeerWatch::Verdict verdict = watch_.check(now);
   for (NodeId peer : verdict.dead)
@@ -193,6 +204,7 @@ void NodeAgent::wait(TimeNs now) {
   auto until = [&](TimeNs deadline) { timeout = std::min<uint64_t>(timeout, deadline > now ? deadline - now : 0); };
   if (auto deadline = engine_.next_deadline()) until(*deadline);
   if (mesh_) until(watch_.next_check());
+  if (orphaned_at_ != kNever) until(orphaned_at_);
   transport_->poll(timeout);
 }
 
@@ -218,6 +230,9 @@ void NodeAgent::lose_peer(NodeId peer, const std::string& why) {
   transport_->close_peer(peer);
   if (exit_status_ || left_[peer.value]) return;
   log_.info("lost " + name_of(peer) + ": " + why);
+  // The origin's agent is on the launcher's machine. If that cannot be reached, the control stream may stay open and silent for
+  // as long as TCP is patient; if only that agent died, the launcher says so at once.
+  if (peer == kOrigin) orphaned_at_ = os::now_ns() + kOrphanPatience;
   launcher_.peer_lost(config_.node, peer, why);
 }
 

@@ -8,7 +8,8 @@
 // Invariants
 //  1. The vessel never outlives the agent (PR_SET_PDEATHSIG, and it is killed at the end).
 //  2. Callbacks of the transport change state; they never wait.
-//  3. A peer is lost at most once, and nothing is sent to it afterwards.
+//  3. An agent that hears neither of node 0 nor of the launcher ends by itself: PeerWatch's death time and 2 s later.
+//  4. A peer is lost at most once, and nothing is sent to it afterwards.
 #pragma once
 #include <memory>
 #include <optional>
@@ -119,6 +120,10 @@ class NodeAgent final : private transport::Receiver, private EngineHost, private
   bool faults_waiting_ = false, runtime_waiting_ = false;  // set by the wait, cleared by reading until nothing is left
   std::optional<transport::WatchId> fault_watch_, runtime_watch_;
   std::optional<int> exit_status_;
+
+  static constexpr TimeNs kNever = ~TimeNs{0};
+  static constexpr int kExitOrphaned = 125;
+  TimeNs orphaned_at_ = kNever;  // ends by itself then; moved by the launcher's word, set by the loss of node 0
 };
 
 }  // namespace dsm::agent

@@ -29,6 +29,7 @@ void NodeAgent::handle(const Peers& peers) {
   if (peers.peers.size() != config_.nodes || peers.cpus.size() != config_.nodes)
     return fail("control stream: peers must name every node once");
   mesh_ = peers;
+  orphaned_at_ = kNever;
   std::string own;
   for (const Peer& peer : peers.peers)
     if (peer.node == config_.node) own = peer.at.address;
@@ -60,6 +61,7 @@ abi::Welcome NodeAgent::make_welcome() const {
   welcome.place = config_.place;
   welcome.place_node = config_.place_node;
   welcome.verbose = config_.verbose;
+  welcome.origin_clock = mesh_->origin_clock;
   welcome.cpus_of_node[0] = mesh_->cpus[config_.node.value];
   return welcome;
 }

@@ -16,19 +16,27 @@ int read_some(int fd, std::span<std::byte> into) {
   }
 }
 
-int write_all(int fd, std::span<const std::byte> from) {
+int write_all(int fd, std::span<const std::byte> from, int patience_ms) {
   while (!from.empty()) {
     ssize_t n = ::write(fd, from.data(), from.size());
     if (n >= 0) {
       from = from.subspan(static_cast<size_t>(n));
     } else if (errno == EAGAIN) {
       pollfd wait{fd, POLLOUT, 0};
-      ::poll(&wait, 1, -1);
+      if (::poll(&wait, 1, patience_ms) == 0) return -ETIMEDOUT;
     } else if (errno != EINTR) {
       return -errno;
     }
   }
   return 0;
+}
+
+bool wait_readable(int fd, int patience_ms) {
+  pollfd wait{fd, POLLIN, 0};
+  int ready;
+  do ready = ::poll(&wait, 1, patience_ms);
+  while (ready < 0 && errno == EINTR);
+  return ready > 0;
 }
 
 int make_stream_pair(Fd* a, Fd* b) {

@@ -106,6 +106,7 @@ struct Welcome {
   uint32_t place;                // Placement
   uint32_t place_node;           // for kPlaceNode
   uint32_t verbose;
+  uint32_t origin_clock;         // nodes on several hosts: no vdso, and the monotonic clocks are the origin's
   uint32_t cpus_of_node[1];      // of this node
 };
 enum Placement : uint32_t { kPlaceRoundRobin = 0, kPlaceFill = 1, kPlaceLocal = 2, kPlaceNode = 3 };

@@ -67,6 +67,13 @@ void set_vdso_address(AuxiliaryVector& auxiliary, uint64_t address) {
     if (auxiliary.word[i] == AT_SYSINFO_EHDR) auxiliary.word[i + 1] = address;
 }
 
+// A vdso reads the clock of the host that it runs on without a trap, and its code is that host's kernel's. Programs that are not
+// told of one make system calls.
+void hide_vdso(AuxiliaryVector& auxiliary) {
+  for (unsigned i = 0; i + 1 < auxiliary.words; i += 2)
+    if (auxiliary.word[i] == AT_SYSINFO_EHDR) auxiliary.word[i] = AT_IGNORE;
+}
+
 void append_all(ArgumentList& list, const char* const* text) {
   for (; *text != nullptr; text++)
     if (list.append(*text) != 0) fail("argument list too long");
@@ -118,6 +125,7 @@ Entry prepare(const ApplicationStart& start) {
   set_vdso_address(auxiliary, self.vdso_address);
   open_memory_and_board();
   greet_agent();
+  if (self.welcome.origin_clock != 0) hide_vdso(auxiliary);
   signal_install();
   board::enter(current_thread(), abi::ThreadState::kRunning, self.welcome.node);
   board::count_creation(self.welcome.node);

@@ -16,10 +16,19 @@ struct Timespec {
   int64_t seconds, nanoseconds;
 };
 
+// A clock that counts from the start of a host: where the nodes are on several hosts, there must be one for all threads.
+bool is_origin_clock(int32_t clock) {
+  constexpr int32_t kCounting[] = {CLOCK_MONOTONIC, CLOCK_MONOTONIC_RAW, CLOCK_MONOTONIC_COARSE, CLOCK_BOOTTIME, CLOCK_BOOTTIME_ALARM};
+  if (process().welcome.origin_clock == 0) return false;
+  for (const int32_t counting : kCounting)
+    if (clock == counting) return true;
+  return false;
+}
+
 // clock_gettime, clock_getres: (clock, result). The CPU clocks of other threads and of the process are the origin's to tell.
 int64_t clock_in_vessel(Call& call) {
   const int32_t clock = static_cast<int32_t>(call.arg[0]);
-  if (clock < 0 || clock == CLOCK_PROCESS_CPUTIME_ID) return delegate(call);
+  if (clock < 0 || clock == CLOCK_PROCESS_CPUTIME_ID || is_origin_clock(clock)) return delegate(call);
   Timespec time;
   const int64_t result = sys(call.number, clock, &time);
   if (result != 0 || call.arg[1] == 0) return result;
@@ -69,7 +78,9 @@ int64_t nanosleep_in_vessel(Call& call) { return sleep_in_vessel(call, 0, false)
 int64_t clock_nanosleep_in_vessel(Call& call) {
   const int32_t clock = static_cast<int32_t>(call.arg[0]);
   if (clock < 0 || clock == CLOCK_PROCESS_CPUTIME_ID || clock == CLOCK_THREAD_CPUTIME_ID) return delegate(call);
-  return sleep_in_vessel(call, 2, (call.arg[1] & TIMER_ABSTIME) != 0);
+  const bool absolute = (call.arg[1] & TIMER_ABSTIME) != 0;
+  if (absolute && is_origin_clock(clock)) return delegate(call);
+  return sleep_in_vessel(call, 2, absolute);
 }
 
 constexpr CallClass kLocal = CallClass::kLocal;

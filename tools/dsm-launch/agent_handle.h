@@ -7,12 +7,16 @@
 #include <string>
 
 #include "tools/common/line_stream.h"
+#include "tools/dsm-launch/job_hosts.h"
+#include "tools/dsm-launch/node_facts.h"
+#include "tools/dsm-launch/ssh_agent_start.h"
 
 namespace dsm::tools {
 
 // Written by JobController::set_agent_state alone, and only forward.
 enum class AgentState {
-  kStarted,     // exec'd, configured
+  kWaiting,     // for its turn: only so many are started at once
+  kStarted,     // exec'd
   kListening,   // address known
   kReady,       // in the mesh; its vessel, if it is a worker, runs
   kLeaving,     // asked to shut down
@@ -23,7 +27,12 @@ struct AgentHandle {
   int node = 0;
   pid_t pid = 0;
   LineStream control;
-  AgentState state = AgentState::kStarted;
+  AgentState state = AgentState::kWaiting;
+  NodeHost where;                    // what the user asked for
+  std::string path;                  // of dsmd there
+  RemoteErrors errors;               // of ssh
+  bool configured = false;
+  NodeFacts facts;                   // once listening
   std::string host, address;
   int port = 0;
   int cpus = 0;

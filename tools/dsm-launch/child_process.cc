@@ -84,6 +84,41 @@ Result<AgentChild> start_agent(const std::string& path, int inherited) {
   return AgentChild{pid, pair[0]};
 }
 
+Result<AgentChild> start_stream_child(const std::vector<std::string>& command, int errors) {
+  const auto argv = c_strings(command);
+  int pair[2];
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair)) return system_error("socketpair", errno);
+  ExecWatch watch;
+  const bool watched = watch.make();
+  const pid_t parent = getpid();
+  const pid_t pid = watched ? fork() : -1;
+  if (pid == 0) {
+    setsid();
+    die_with_parent(parent);
+    dup2(pair[1], 0);
+    dup2(pair[1], 1);
+    dup2(errors, 2);
+    keep_only(watch.fds[1]);
+    fcntl(watch.fds[1], F_SETFD, FD_CLOEXEC);
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, nullptr);
+    execvp(argv[0], argv.data());
+    watch.report_and_exit();
+  }
+  const int fork_failure = errno;
+  close(pair[1]);
+  const int exec_failure = watched ? watch.outcome() : 0;
+  if (pid > 0 && !exec_failure) {
+    fcntl(pair[0], F_SETFL, O_NONBLOCK);
+    return AgentChild{pid, pair[0]};
+  }
+  close(pair[0]);
+  if (pid < 0) return system_error("fork", fork_failure);
+  waitpid(pid, nullptr, 0);
+  return system_error("cannot run " + command[0], exec_failure);
+}
+
 Result<pid_t> start_app(const AppCommand& command) {
   std::vector<std::string> words = {"dsm-runtime", "app", std::to_string(command.agent_fd), command.program};
   words.insert(words.end(), command.arguments.begin(), command.arguments.end());

@@ -22,6 +22,10 @@ struct AgentChild {
 // `inherited`: a descriptor the agent keeps under the same number, or -1. Every other descriptor is closed in it.
 Result<AgentChild> start_agent(const std::string& path, int inherited);
 
+// Any other command that carries a control stream over its stdin and stdout; found as execvp would, stderr is `errors`. It is
+// killed when the launcher ends, however that is.
+Result<AgentChild> start_stream_child(const std::vector<std::string>& command, int errors);
+
 struct AppCommand {
   std::string runtime;                 // dsm-runtime
   int agent_fd;                        // its end of the socket to agent 0

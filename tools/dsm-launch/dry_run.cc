@@ -2,17 +2,24 @@
 #include "tools/dsm-launch/dry_run.h"
 
 #include <fmt/core.h>
+#include <fmt/ranges.h>
+
+#include "tools/dsm-launch/ssh_agent_start.h"
 
 namespace dsm::tools {
 
-int dry_run(const LaunchOptions& options, const Installation& installation, const Program& program) {
+int dry_run(const LaunchOptions& options, const Installation& installation, const Program& program,
+            const std::vector<NodeHost>& hosts) {
   fmt::print("program    {}\n", program.path);
   fmt::print("arguments ");
   for (const auto& argument : options.command) fmt::print(" {}", argument);
   fmt::print("\nruntime    {}\n", installation.runtime);
-  for (int node = 0; node < options.nodes; ++node)
-    fmt::print("node {:<5} {} on localhost: {}, {}\n", node, node ? "worker" : "origin", installation.agent,
-               node ? "vessel" : "program");
+  for (size_t node = 0; node < hosts.size(); ++node) {
+    const NodeHost& host = hosts[node];
+    fmt::print("node {:<5} {} on {}: {}, {}\n", node, node ? "worker" : "origin", host.name,
+               host.by_ssh ? installation.elsewhere(options.remote_prefix).agent : installation.agent, node ? "vessel" : "program");
+    if (host.by_ssh) fmt::print("           {}\n", fmt::join(ssh_command(options.ssh, host.name, installation.elsewhere(options.remote_prefix).agent), " "));
+  }
   fmt::print("options    place {}, lease {}, poll {}, hold {} us\n", options.place, options.lease, options.poll, options.hold_us);
   if (!options.report.empty()) fmt::print("report     {}\n", options.report);
   return 0;

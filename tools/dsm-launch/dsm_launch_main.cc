@@ -6,6 +6,7 @@
 #include "tools/dsm-launch/dry_run.h"
 #include "tools/dsm-launch/installation.h"
 #include "tools/dsm-launch/job_controller.h"
+#include "tools/dsm-launch/job_hosts.h"
 #include "tools/dsm-launch/launch_options.h"
 #include "tools/dsm-launch/machine_check.h"
 #include "tools/dsm-launch/program_lookup.h"
@@ -28,6 +29,11 @@ int main(int argc, char** argv) {
     fmt::print(stderr, "dsm-launch: {}\n", program.problem);
     return program.exit_status;
   }
-  if (options.dry_run) return dry_run(options, installation.value(), program);
-  return JobController(options, installation.value(), program).run();
+  const auto hosts = place_nodes(options);
+  if (!hosts) {
+    fmt::print(stderr, "dsm-launch: {}\n", hosts.error().what);
+    return kExitMisuse;
+  }
+  if (options.dry_run) return dry_run(options, installation.value(), program, hosts.value());
+  return JobController(options, installation.value(), program, hosts.value()).run();
 }

@@ -12,6 +12,9 @@ struct Installation {
   std::string agent;      // dsmd
   std::string runtime;    // dsm-runtime
   std::string preload;    // libdsm.so; may be missing
+
+  // Where the parts are on another host: below `prefix`, or where they are here if it is empty.
+  Installation elsewhere(const std::string& prefix) const;
 };
 
 Result<Installation> find_installation();

@@ -32,6 +32,7 @@ constexpr TimeNs kLeavePatience = 2 * kSecond;
 constexpr TimeNs kStatPatience = 2 * kSecond;
 // A peer reports a lost connection a moment before the dead agent itself is reaped; the reaped status says more.
 constexpr TimeNs kSuspicionPatience = kSecond / 5;
+constexpr TimeNs kRemoteSuspicionPatience = kSecond;   // ssh's own end comes later
 constexpr TimeNs kFailurePatience = kSecond / 2;
 
 std::string random_hex(size_t bytes) {
@@ -49,8 +50,11 @@ bool worth_a_line(int wait_status) {
 
 }  // namespace
 
-JobController::JobController(const LaunchOptions& options, const Installation& installation, const Program& program)
-    : options_(options), installation_(installation), program_(program), job_(std::to_string(getpid())) {}
+JobController::JobController(const LaunchOptions& options, const Installation& installation, const Program& program,
+                             const std::vector<NodeHost>& hosts)
+    : options_(options), installation_(installation), program_(program), job_(std::to_string(getpid())) {
+  prepare_agents(hosts);
+}
 
 JobController::~JobController() {
   for (const int fd : {app_socket_[0], app_socket_[1], listener_})
@@ -76,23 +80,8 @@ Status JobController::start() {
   if (!listener) return listener.error();
   listener_ = *listener;
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, app_socket_)) return system_error("socketpair", errno);
-  if (const Status s = start_agents(); !s) return s;
+  if (const Status s = start_agents_in_turn(); !s) return s;
   return start_program();
-}
-
-Status JobController::start_agents() {
-  agents_.resize(static_cast<size_t>(options_.nodes));
-  for (int node = 0; node < options_.nodes; ++node) {
-    auto child = start_agent(installation_.agent, node == 0 ? app_socket_[0] : -1);
-    if (!child) return Error{fmt::format("node {}: cannot start its agent: {}", node, child.error().what)};
-    AgentHandle& agent = agents_[static_cast<size_t>(node)];
-    agent.node = node;
-    agent.pid = child->pid;
-    agent.host = "localhost";
-    agent.control = LineStream(child->control);
-    agent.control.send(configuration(node));
-  }
-  return success();
 }
 
 Status JobController::start_program() {
@@ -106,26 +95,6 @@ Status JobController::start_program() {
   return success();
 }
 
-json JobController::configuration(int node) const {
-  return {{"cmd", "configure"},
-          {"job", job_},
-          {"node", node},
-          {"nodes", options_.nodes},
-          {"secret", secret_hex_},
-          {"runtime", installation_.runtime},
-          {"bind", "127.0.0.1"},
-          {"place", options_.place},
-          {"lease", options_.lease},
-          {"poll", options_.poll},
-          {"encrypt", options_.encrypt},
-          {"hold_us", options_.hold_us},
-          {"mutation", options_.mutation},
-          {"verbose", options_.verbose},
-          {"heartbeat_ms", 500},
-          {"agents_on_host", options_.nodes},
-          {"app_fd", node == 0 ? app_socket_[0] : -1}};
-}
-
 // ---- the loop ----------------------------------------------------------------------------------------------------
 
 void JobController::loop() {
@@ -133,6 +102,7 @@ void JobController::loop() {
     std::vector<pollfd> fds = {{signals_.fd(), POLLIN, 0}, {listener_, POLLIN, 0}};
     for (const auto& agent : agents_)
       fds.push_back({agent.control.fd(), static_cast<short>(POLLIN | (agent.control.wants_write() ? POLLOUT : 0)), 0});
+    for (const auto& agent : agents_) fds.push_back({agent.errors.fd(), POLLIN, 0});
     for (const auto& client : clients_)
       fds.push_back({client.fd(), static_cast<short>(POLLIN | (client.wants_write() ? POLLOUT : 0)), 0});
     if (poll(fds.data(), fds.size(), poll_timeout_ms()) < 0 && errno != EINTR) break;
@@ -156,6 +126,7 @@ int JobController::poll_timeout_ms() const {
 }
 
 void JobController::handle_agent_input(AgentHandle& agent) {
+  agent.errors.read_available();
   if (!agent.control.open()) return;
   const bool alive = agent.control.fill();
   while (auto line = agent.control.next_line()) handle_agent_line(agent, *line);
@@ -164,14 +135,14 @@ void JobController::handle_agent_input(AgentHandle& agent) {
 
 void JobController::handle_agent_line(AgentHandle& agent, const std::string& line) {
   const json event = json::parse(line, nullptr, false);
-  if (!event.is_object()) return fail(fmt::format("{}: its agent sent a line that is not JSON", name_of(agent)));
+  if (!event.is_object()) {
+    // A login script that greets everybody speaks before the agent does.
+    if (agent.where.by_ssh && agent.state < AgentState::kListening) return;
+    return fail(fmt::format("{}: its agent sent a line that is not JSON", name_of(agent)));
+  }
   const std::string what = event.value("event", "");
   if (what == "listening") {
-    agent.address = event.value("addr", "");
-    agent.port = event.value("port", 0);
-    agent.host = event.value("host", agent.host);
-    agent.cpus = event.value("cpus", 0);
-    set_agent_state(agent, AgentState::kListening);
+    agent_listens(agent, event);
     if (phase_ == Phase::kListening && all_agents_reached(AgentState::kListening)) send_peers();
   } else if (what == "ready") {
     agent.runtime_pid = event.value("app_pid", 0);
@@ -228,7 +199,10 @@ void JobController::agent_exited(AgentHandle& agent, int wait_status) {
   set_agent_state(agent, AgentState::kGone);
   agent.control.close();
   for (auto& [id, query] : queries_) query.lost(agent.node);
-  if (!expected) fail(fmt::format("{}: its agent (pid {}) {}", name_of(agent), agent.pid, describe_exit(wait_status)));
+  if (expected) return;
+  // What it said before it gave up says more than its status.
+  const bool explained = suspicion_ && suspicion_->node == agent.node && WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == kExitOurs;
+  fail(fmt::format("{}: {}", name_of(agent), explained ? suspicion_->what : end_of(agent, wait_status)));
 }
 
 void JobController::program_changed(int wait_status) {
@@ -275,7 +249,7 @@ void JobController::set_agent_state(AgentHandle& agent, AgentState state) {
 }
 
 bool JobController::all_agents_reached(AgentState state) const {
-  return std::all_of(agents_.begin(), agents_.end(), [&](const AgentHandle& a) { return a.state >= state || !a.pid; });
+  return std::all_of(agents_.begin(), agents_.end(), [&](const AgentHandle& a) { return a.state >= state || (!a.pid && state == AgentState::kGone); });
 }
 
 void JobController::enter(Phase phase) {
@@ -292,16 +266,16 @@ void JobController::send_peers() {
   enter(Phase::kMeshing);
   json peers = json::array(), cpus = json::array();
   for (const auto& agent : agents_) {
-    peers.push_back({{"node", agent.node}, {"addr", agent.address}, {"port", agent.port}});
+    peers.push_back({{"node", agent.node}, {"addr", agent.address}, {"port", agent.port}, {"host", agent.host}});
     cpus.push_back(agent.cpus);
   }
   for (auto& agent : agents_)
-    agent.control.send({{"cmd", "peers"}, {"peers", peers}, {"cpus", cpus}, {"app_pid", app_pid_}});
+    agent.control.send({{"cmd", "peers"}, {"peers", peers}, {"cpus", cpus}, {"app_pid", app_pid_}, {"clock", uses_origin_clock() ? "origin" : "local"}});
 }
 
 void JobController::suspect_peer(int node, const std::string& what) {
   if (suspicion_ || failed_ || phase_ >= Phase::kCollecting || !agent(node)) return;
-  suspicion_ = Suspicion{node, what, monotonic_ns() + kSuspicionPatience};
+  suspicion_ = Suspicion{node, what, monotonic_ns() + (agent(node)->where.by_ssh ? kRemoteSuspicionPatience : kSuspicionPatience)};
 }
 
 void JobController::fail(const std::string& what) {
@@ -349,9 +323,9 @@ void JobController::kill_everything() {
     waitpid(agent.pid, &status, 0);
     set_agent_state(agent, AgentState::kGone);
   }
-  // Vessels are the agents' children and die with them; see them gone.
+  // Vessels are the agents' children and die with them; see those gone that can be seen.
   for (const auto& agent : agents_)
-    while (agent.node != 0 && agent.runtime_pid > 0 && process_runs(agent.runtime_pid) && monotonic_ns() < deadline)
+    while (agent.node != 0 && !agent.where.by_ssh && agent.runtime_pid > 0 && process_runs(agent.runtime_pid) && monotonic_ns() < deadline)
       usleep(1000);
 }
 

@@ -29,7 +29,8 @@ namespace dsm::tools {
 
 class JobController {
  public:
-  JobController(const LaunchOptions& options, const Installation& installation, const Program& program);
+  // `hosts`: one for each node (job_hosts.h).
+  JobController(const LaunchOptions& options, const Installation& installation, const Program& program, const std::vector<NodeHost>& hosts);
   ~JobController();
   JobController(const JobController&) = delete;
 
@@ -40,9 +41,18 @@ class JobController {
   enum class Phase { kListening, kMeshing, kRunning, kCollecting, kLeaving };
 
   Status start();
-  Status start_agents();
   Status start_program();
-  nlohmann::json configuration(int node) const;
+
+  // job_agents.cc
+  void prepare_agents(const std::vector<NodeHost>& hosts);
+  Status start_agents_in_turn();
+  Status start_agent_of(AgentHandle& agent);
+  void configure(AgentHandle& agent);
+  void configure_local_agents(const std::string& address);
+  nlohmann::json configuration(const AgentHandle& agent) const;
+  void agent_listens(AgentHandle& agent, const nlohmann::json& event);
+  bool uses_origin_clock() const;
+  std::string end_of(const AgentHandle& agent, int wait_status) const;
 
   void loop();
   int poll_timeout_ms() const;
@@ -78,9 +88,12 @@ class JobController {
   Program program_;
   std::string job_;
   std::string secret_hex_;
+  bool spans_hosts_ = false;
+  std::string local_bind_;         // address of the agents on this machine; empty until it is known
   SignalRelay signals_;
   std::vector<AgentHandle> agents_;
   int app_socket_[2] = {-1, -1};   // ours to hand out: [0] to agent 0, [1] to the program
+  int app_fd_of_agent_ = -1;       // the number that [0] has in agent 0
   pid_t app_pid_ = 0;
   std::optional<int> app_status_;  // wait status once it has ended
   Phase phase_ = Phase::kListening;

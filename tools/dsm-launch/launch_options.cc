@@ -5,9 +5,14 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <iterator>
 
 #include "dsm/dsm.h"
 #include "tools/common/exit_codes.h"
+#include "tools/dsm-launch/host_list.h"
 
 namespace dsm::tools {
 namespace {
@@ -35,7 +40,8 @@ CLI::Validator one_of(std::vector<std::string> words, std::string prefix, long l
 size_t own_words(int argc, char** argv) {
   static const std::vector<std::string> with_value = {"-n",       "--nodes",  "--place",   "--lease",
                                                       "--poll",   "--report", "--hold-us", "--argv0",
-                                                      "--mutation", "--encrypt"};
+                                                      "--mutation", "--encrypt", "-H",       "--host",    "--hostfile",
+                                                      "--engine",   "--iface", "--clock",  "--ssh",     "--remote-prefix"};
   size_t i = 1;
   while (i < static_cast<size_t>(argc)) {
     const std::string word = argv[i];
@@ -52,6 +58,33 @@ std::string place_problem(const LaunchOptions& o) {
   return fmt::format("--place node:{}: there are {} nodes, 0 to {}", node, o.nodes, o.nodes - 1);
 }
 
+struct HostWords {
+  std::string list, file;   // of --host and --hostfile
+  bool nodes_given = false;
+};
+
+std::string read_host_file(const std::string& path, std::string& text) {
+  std::ifstream file(path, std::ios::binary);
+  text.assign(std::istreambuf_iterator<char>(file), {});
+  return file.is_open() && !file.bad() ? "" : fmt::format("cannot read the host file {}: {}", path, std::strerror(errno));
+}
+
+// Which host each node is on, and with that how many nodes there are.
+std::string host_problem(const HostWords& words, LaunchOptions& o) {
+  if (words.list.empty() && words.file.empty())
+    return o.engine == "ssh" ? "--engine ssh: needs --host or --hostfile, which say where" : "";
+  std::string text = words.list;
+  if (text.empty())
+    if (std::string problem = read_host_file(words.file, text); !problem.empty()) return problem;
+  const auto hosts = words.list.empty() ? parse_host_file(text, words.file) : parse_host_list(text);
+  if (!hosts) return (words.list.empty() ? "" : "--host: ") + hosts.error().what;
+  auto taken = take_slots(hosts.value(), words.nodes_given ? o.nodes : 0);
+  if (!taken) return taken.error().what;
+  o.hosts = std::move(taken).value();
+  o.nodes = static_cast<int>(o.hosts.size());
+  return {};
+}
+
 }  // namespace
 
 ParsedOptions parse_launch_options(int argc, char** argv) {
@@ -60,7 +93,21 @@ ParsedOptions parse_launch_options(int argc, char** argv) {
   CLI::App app{"Run an existing threaded program as one process over several nodes:\n"
                "  dsm-launch [OPTIONS] [--] PROGRAM [ARGUMENT...]"};
   app.set_version_flag("--version", std::string("dsm-launch ") + DSM_VERSION_STRING);
-  app.add_option("-n,--nodes", o.nodes, "Number of nodes, the origin included")->envname("DSM_NODES")->check(CLI::Range(1, 256));
+  HostWords hosts;
+  CLI::Option* const nodes = app.add_option("-n,--nodes", o.nodes, "Number of nodes, the origin included (with hosts: all their slots)");
+  nodes->envname("DSM_NODES")->check(CLI::Range(1, 256));
+  CLI::Option* const list = app.add_option("-H,--host", hosts.list, "Machines of the nodes: a,b:2,node[01-16]; :N is how many nodes it takes");
+  list->envname("DSM_HOST");
+  app.add_option("--hostfile", hosts.file, "The same, from a file: lines of NAME or NAME slots=N")->envname("DSM_HOSTFILE")->excludes(list);
+  app.add_option("--engine", o.engine, "How agents are started: auto (by ssh where the host is another one), local, ssh")
+      ->envname("DSM_ENGINE")
+      ->check(one_of({"auto", "local", "ssh"}, "", 0, 0));
+  app.add_option("--iface", o.interface, "Network of the nodes: an interface's NAME, or ADDRESS/BITS (default: what ssh uses)")->envname("DSM_IFACE");
+  app.add_option("--clock", o.clock, "Monotonic clocks: origin (node 0's for all threads), local (each node's), auto (origin if nodes are on other hosts)")
+      ->envname("DSM_CLOCK")
+      ->check(one_of({"auto", "origin", "local"}, "", 0, 0));
+  app.add_option("--ssh", o.ssh, "The ssh command, with arguments if need be")->envname("DSM_SSH");
+  app.add_option("--remote-prefix", o.remote_prefix, "Folder of bin/dsmd on other hosts (default: as here)")->envname("DSM_REMOTE_PREFIX");
   app.add_option("--place", o.place, "Where new threads go: rr (round robin), fill (node by node), local, node:K")
       ->envname("DSM_PLACE")
       ->check(one_of({"rr", "fill", "local"}, "node:", 0, 255));
@@ -95,7 +142,9 @@ ParsedOptions parse_launch_options(int argc, char** argv) {
   size_t i = own;
   if (i < static_cast<size_t>(argc) && std::string(argv[i]) == "--") ++i;
   o.command.assign(argv + i, argv + argc);
-  std::string problem = place_problem(o);
+  hosts.nodes_given = nodes->count() > 0;
+  std::string problem = host_problem(hosts, o);
+  if (problem.empty()) problem = place_problem(o);
   if (problem.empty() && o.command.empty() && !o.check) problem = "no program given; usage: dsm-launch -n 4 -- PROGRAM [ARGUMENT...]";
   if (!problem.empty()) {
     std::cerr << "dsm-launch: " << problem << "\n";

@@ -10,6 +10,12 @@ namespace dsm::tools {
 
 struct LaunchOptions {
   int nodes = 2;
+  std::vector<std::string> hosts;  // of each node, from --host or --hostfile; empty: all nodes are here, and nothing else was asked for
+  std::string engine = "auto";     // auto | local | ssh
+  std::string interface;           // NAME or ADDRESS/BITS, empty: what ssh uses
+  std::string clock = "auto";      // auto | origin | local
+  std::string ssh = "ssh";         // command, with arguments
+  std::string remote_prefix;       // where dsm is installed on other hosts; empty: where it is here
   std::string place = "rr";        // rr | fill | local | node:K
   std::string lease = "auto";      // auto | off | microseconds
   std::string poll = "auto";       // auto | always | never

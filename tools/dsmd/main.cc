@@ -6,10 +6,13 @@
 
 #include "libdsm/agent/node_agent.h"
 #include "libdsm/os/fd.h"
+#include "libdsm/os/stream.h"
 
 namespace {
 
 constexpr int kExitTrouble = 125;
+constexpr int kConfigurePatienceMs = 120'000;
+constexpr int kFailurePatienceMs = 3000;
 constexpr char kVersion[] = "dsmd 1\n";
 constexpr char kHelp[] =
     "usage: dsmd [--help | --version]\n"
@@ -30,6 +33,11 @@ int serve() {
   agent::LauncherPort launcher(STDIN_FILENO, STDOUT_FILENO);
   std::vector<agent::Command> commands;
   while (commands.empty()) {
+    // Behind a network that was cut, the end of the stream may never come.
+    if (!os::wait_readable(STDIN_FILENO, kConfigurePatienceMs)) {
+      log.error("control stream: no configuration within " + std::to_string(kConfigurePatienceMs / 1000) + " s");
+      return kExitTrouble;
+    }
     Result<agent::LauncherPort::Input> input = launcher.read(commands);
     if (!input) {
       log.error(input.error().what);
@@ -37,6 +45,7 @@ int serve() {
     }
     if (*input == agent::LauncherPort::Input::kClosed) return 0;
   }
+  if (std::holds_alternative<agent::Shutdown>(commands.front())) return 0;   // the job failed before it began
   const auto* configure = std::get_if<agent::Configure>(&commands.front());
   if (configure == nullptr) {
     log.error("control stream: must begin with a configure line");
@@ -45,12 +54,15 @@ int serve() {
   log.set_who("dsmd[" + std::to_string(configure->node.value) + "]");
   log.set_verbose(configure->verbose);
   os::set_nonblocking(STDIN_FILENO, true);
+  os::set_nonblocking(STDOUT_FILENO, true);
 
   agent::NodeAgent agent(*configure, launcher, log);
   Status started = agent.start();
   if (!started) {
-    log.error(started.error().what);
+    log.info(started.error().what);   // the launcher says it
     launcher.failed(configure->node, started.error().what);
+    // The program waits for this agent. It is ended by the launcher, and must not first say for itself that the agent is gone.
+    os::wait_readable(STDIN_FILENO, kFailurePatienceMs);
     return kExitTrouble;
   }
   return agent.run(std::span(commands).subspan(1));
