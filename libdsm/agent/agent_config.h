@@ -36,7 +36,7 @@ struct Configure {
   unsigned nodes = 1;
   std::array<std::byte, kSecretBytes> secret{};
   std::string runtime;  // path of dsm-runtime
-  std::string bind;     // numeric address, or "reached": that by which ssh reached this host
+  std::string bind;     // numeric address, or that by which ssh ("reached") or slurmd ("slurm") reached this host
   std::string interface;  // NAME or ADDRESS/BITS, wins over `bind`; empty: not given
   abi::Placement place = abi::kPlaceRoundRobin;
   uint32_t place_node = 0;

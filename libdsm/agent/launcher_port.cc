@@ -165,11 +165,12 @@ void LauncherPort::write_line(std::string line) {
   if (!broken_) broken_ = os::write_all(out_, std::as_bytes(std::span(line)), kWritePatienceMs) != 0;
 }
 
-void LauncherPort::listening(NodeId node, const transport::Endpoint& at, int pid, int cpus, const NodeFactsReport& facts) {
+void LauncherPort::listening(NodeId node, const transport::Endpoint& at, int pid, int cpus, const NodeFactsReport& facts,
+                             const std::string& from) {
   char registers[17];
   std::snprintf(registers, sizeof registers, "%llx", static_cast<unsigned long long>(facts.saved_registers));
   write_line(json{{"event", "listening"}, {"node", node.value}, {"addr", at.address}, {"port", at.port},
-                  {"host", os::host_name()}, {"pid", pid}, {"cpus", cpus}, {"reached_from", reached_from()},
+                  {"host", os::host_name()}, {"pid", pid}, {"cpus", cpus}, {"reached_from", from},
                   {"facts", {{"version", facts.version}, {"runtime", facts.runtime_digest}, {"kernel", facts.kernel},
                              {"page_bytes", facts.page_bytes}, {"cpu", facts.cpu}, {"xcr0", registers}}}}.dump());
 }

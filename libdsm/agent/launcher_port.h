@@ -24,7 +24,8 @@ class LauncherPort {
   enum class Input { kNothing, kSome, kClosed };
   Result<Input> read(std::vector<Command>& commands);
 
-  void listening(NodeId node, const transport::Endpoint& at, int pid, int cpus, const NodeFactsReport& facts);
+  void listening(NodeId node, const transport::Endpoint& at, int pid, int cpus, const NodeFactsReport& facts,
+                 const std::string& from);
   void ready(int app_pid);
   void failed(NodeId node, std::string_view what);
   void peer_lost(NodeId node, NodeId peer, std::string_view what);

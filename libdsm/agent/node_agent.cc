@@ -16,6 +16,7 @@ namespace dsm::agent {
 namespace {
 
 constexpr size_t kFaultBatch = 16;
+constexpr std::string_view kLoopback = "127.0.0.1";
 constexpr TimeNs kIntroductionPatience = 120'000'000'000;  // hundreds of other agents may have to be started first
 constexpr TimeNs kOrphanPatience = 2'000'000'000;
 
@@ -79,12 +80,12 @@ Status NodeAgent::start() {
   Result<std::string> address = listening_address(config_);
   if (!address) return address.error();
   Result<transport::Endpoint> at = transport_->listen({*address, 0, ""});
-  if (!at) return at.error();
+  if (!at) return Error{at.error().what + (config_.bind == kLoopback ? "" : "; --iface names another network"), at.error().code};
   Result<NodeFactsReport> facts = gather_facts(config_, kernel_.release);
   if (!facts) return facts.error();
 
   transport_->watch(launcher_.fd(), POLLIN, [this](uint32_t) { on_launcher_input(); });
-  launcher_.listening(config_.node, *at, os::own_pid(), os::online_cpus(), *facts);
+  launcher_.listening(config_.node, *at, os::own_pid(), os::online_cpus(), *facts, reached_from(config_.bind));
   orphaned_at_ = os::now_ns() + kIntroductionPatience;
   if (!is_origin()) return start_vessel();
   if (config_.app_fd < 0) return Error{"configure: the origin needs app_fd", 0};

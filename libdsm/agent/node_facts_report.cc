@@ -17,7 +17,7 @@
 namespace dsm::agent {
 namespace {
 
-constexpr const char* kWhereReached = "reached";   // Configure::bind
+constexpr const char *kReachedBySsh = "reached", *kReachedBySlurm = "slurm";   // Configure::bind
 constexpr size_t kDigestBytesShown = 16;
 
 Result<std::string> digest_of(const std::string& path) {
@@ -62,15 +62,21 @@ Result<NodeFactsReport> gather_facts(const Configure& config, const std::string&
 
 Result<std::string> listening_address(const Configure& config) {
   if (!config.interface.empty()) return os::choose_address(config.interface, os::interface_addresses());
-  if (config.bind != kWhereReached) return config.bind;
+  if (config.bind != kReachedBySsh && config.bind != kReachedBySlurm) return config.bind;
+  if (config.bind == kReachedBySlurm && !reached_from(config.bind).empty()) return os::address_towards(reached_from(config.bind));
   const auto words = ssh_connection();
-  if (words.empty()) return Error{"cannot tell by which address this host is reached (no SSH_CONNECTION); name the network with --iface", 0};
+  if (config.bind == kReachedBySlurm || words.empty())
+    return Error{"cannot tell by which address this host is reached (no SSH_CONNECTION or SLURM_LAUNCH_NODE_IPADDR); name the network with --iface", 0};
   return words[2];
 }
 
-std::string reached_from() {
+std::string reached_from(const std::string& bind) {
+  if (bind == kReachedBySlurm) {
+    const char* const address = std::getenv("SLURM_LAUNCH_NODE_IPADDR");   // as slurmd saw srun
+    return address ? address : "";
+  }
   const auto words = ssh_connection();
-  return words.empty() ? std::string() : words[0];
+  return bind != kReachedBySsh || words.empty() ? std::string() : words[0];
 }
 
 }  // namespace dsm::agent

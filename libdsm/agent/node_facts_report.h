@@ -19,10 +19,10 @@ struct NodeFactsReport {
 
 Result<NodeFactsReport> gather_facts(const Configure& config, const std::string& kernel_release);
 
-// The address to listen at: that of --iface, or where ssh reached this host, or the one that was given.
+// The address to listen at: that of --iface, or where ssh or slurmd reached this host, or the one that was given.
 Result<std::string> listening_address(const Configure& config);
 
-// By which address ssh's client came; empty if it was not ssh that started this agent.
-std::string reached_from();
+// The launcher's machine as this host was reached from it; empty where `bind` is an address.
+std::string reached_from(const std::string& bind);
 
 }  // namespace dsm::agent

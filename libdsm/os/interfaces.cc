@@ -8,9 +8,13 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <charconv>
 #include <memory>
 #include <optional>
+
+#include "libdsm/os/fd.h"
+#include "libdsm/os/socket.h"
 
 namespace dsm::os {
 namespace {
@@ -72,6 +76,20 @@ std::vector<InterfaceAddress> interface_addresses() {
   }
   std::stable_partition(found.begin(), found.end(), [](const auto& a) { return a.address.find(':') == std::string::npos; });
   return found;
+}
+
+Result<std::string> address_towards(const std::string& address) {
+  addrinfo hints{}, *found = nullptr;
+  hints.ai_flags = AI_NUMERICHOST;
+  hints.ai_socktype = SOCK_DGRAM;
+  constexpr const char* kAnyPort = "9";   // nothing is sent
+  if (::getaddrinfo(address.c_str(), kAnyPort, &hints, &found) != 0) return Error{"'" + address + "' is not a numeric address", 0};
+  const std::unique_ptr<addrinfo, void (*)(addrinfo*)> owner(found, ::freeaddrinfo);
+  const Fd socket(::socket(found->ai_family, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  if (!socket || ::connect(socket.get(), found->ai_addr, found->ai_addrlen) != 0) return system_error("no way to " + address, errno);
+  Result<TcpAddress> own = local_address(socket.get());
+  if (!own) return own.error();
+  return own->host;
 }
 
 Result<std::string> choose_address(const std::string& wanted, const std::vector<InterfaceAddress>& there) {

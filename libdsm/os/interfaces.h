@@ -19,4 +19,7 @@ std::vector<InterfaceAddress> interface_addresses();
 // The first that fits and is up, IPv4 before IPv6. An error says what there is.
 Result<std::string> choose_address(const std::string& wanted, const std::vector<InterfaceAddress>& there);
 
+// The address of this machine from which packets to `address` leave. An error if there is no way there.
+Result<std::string> address_towards(const std::string& address);
+
 }  // namespace dsm::os

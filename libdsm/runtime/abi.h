@@ -12,7 +12,7 @@
 
 namespace dsm::abi {
 
-inline constexpr uint32_t kVersion = 1;
+inline constexpr uint32_t kVersion = 2;
 
 // ---- Address space -------------------------------------------------------------------------------------------
 // The program's memory is one sparse memfd, file offset = virtual address, mapped MAP_SHARED everywhere.

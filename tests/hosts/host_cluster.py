@@ -21,6 +21,8 @@ kInstalled = "/mnt"       # where each host has dsm
 kShare = "/srv"           # each host's own: home and work folders
 kNeeded = ("ip", "mount", "nsenter", "setpriv", "ssh", "ssh-keygen", "unshare", "/usr/sbin/sshd")
 kStartSeconds = 20
+# What belongs to the hosts, not to a job.
+kServices = ("sshd", "munged", "slurmctld", "slurmscriptd", "slurmd")
 # Seconds between the monotonic clocks of neighbours: more than any test takes.
 kClockStep = 100000
 _kPrDeathSignal = 1
@@ -97,7 +99,7 @@ class Host:
         return found
 
     def of_jobs(self):
-        return {pid: name for pid, name in self.processes().items() if name != "sshd"}
+        return {pid: name for pid, name in self.processes().items() if name not in kServices}
 
 
 class Cluster:
@@ -135,6 +137,11 @@ class Cluster:
         """The cable between `host` and the switch; nobody at either end is told."""
         master = ["master", "br0"] if connected else ["nomaster"]
         self._at_switch("ip", "link", "set", f"to-{host.name}", *master)
+
+    def misdirect(self, host, other, wrong):
+        """What `host` sends to `other` goes to nobody."""
+        words = ["replace", other.address, "lladdr", "02:00:00:00:00:01", "nud", "permanent"] if wrong else ["del", other.address]
+        _run("nsenter", "-t", str(host.init), "-n", "ip", "neigh", *words, "dev", "eth0")
 
     def leftovers(self):
         return {host.name: found for host in self.hosts if (found := host.of_jobs())}

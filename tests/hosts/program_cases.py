@@ -34,17 +34,24 @@ def text(cluster):
 def compare(cluster, words, program):
     native_status, expected, _ = host_job.HostJob(cluster, program).end()
     require(native_status == 0, f"the native run ended with status {native_status}")
-    report = os.path.join(cluster.share_of(cluster.hosts[0]), "home", "report.json")
     status, found, errors = host_job.launch(cluster, [*words, "--report", "report.json"], program).end()
     require(status == 0, f"exit status {status}: {' / '.join(errors[:3])}")
     require(not errors, f"standard error says: {errors[:1]}")
     require(found == expected, f"output differs: {len(found)} bytes {digest(found)}, natively {len(expected)} bytes {digest(expected)}")
-    with open(report) as file:
-        nodes = json.load(file)["jobs"][0]["nodes"]
-    hosts = {node["host"] for node in nodes if node.get("threads_run", 0) > 0}
+    nodes = reported_nodes(cluster)
     left = cluster.wait_for_nothing(2)
     require(not left, f"left behind: {left}")
-    return nodes, hosts
+    return nodes, busy_hosts(cluster)
+
+
+def reported_nodes(cluster):
+    with open(os.path.join(cluster.share_of(cluster.hosts[0]), "home", "report.json")) as file:
+        return json.load(file)["jobs"][0]["nodes"]
+
+
+def busy_hosts(cluster):
+    """The hosts on which a thread of the last job has run."""
+    return {node["host"] for node in reported_nodes(cluster) if node.get("threads_run", 0) > 0}
 
 
 def on_all(cluster, words, program, where):

@@ -23,6 +23,8 @@ sys.path.insert(0, os.path.join(kHere, "..", "harness"))
 import break_cases  # noqa: E402
 import host_cluster  # noqa: E402
 import program_cases  # noqa: E402
+import slurm_cases  # noqa: E402
+import slurm_cluster  # noqa: E402
 import start_cases  # noqa: E402
 import verdicts  # noqa: E402
 from host_job import Problem  # noqa: E402
@@ -41,15 +43,25 @@ def options(argv):
 
 def run_all(cluster, opts, results):
     for module in (program_cases, start_cases, break_cases):
-        for name, test in module.tests(cluster, opts):
-            if opts.only and not opts.only.search(name):
-                continue
-            try:
-                results.record(name, None, test())
-            except Problem as problem:
-                results.record(name, problem)
-            finally:
-                cluster.kill_jobs()
+        run_chosen(module, cluster, opts, results)
+    reason = slurm_cluster.why_not()
+    if reason:
+        print(f"SKIP hosts-slurm {reason}")
+    elif any(not opts.only or opts.only.search(name) for name, _ in slurm_cases.tests(cluster, opts)):
+        slurm_cluster.start(cluster)
+        run_chosen(slurm_cases, cluster, opts, results)
+
+
+def run_chosen(module, cluster, opts, results):
+    for name, test in module.tests(cluster, opts):
+        if opts.only and not opts.only.search(name):
+            continue
+        try:
+            results.record(name, None, test())
+        except Problem as problem:
+            results.record(name, problem)
+        finally:
+            cluster.kill_jobs()
 
 
 def main(argv):

@@ -67,6 +67,16 @@ def link_is_down(cluster):
         cluster.set_link(cluster.host("h3"), True)
 
 
+def no_way_between(cluster):
+    """h2 and h3 reach the first host, and h3's packets to h2 arrive nowhere: a firewall, a wrong route."""
+    h3, h2 = cluster.host("h3"), cluster.host("h2")
+    cluster.misdirect(h3, h2, True)
+    try:
+        refused(cluster, ["--host", "h1,h2,h3"], 125, r"node \d \(h[23]\).*10\.77\.0\.[23]:\d+", seconds=60)
+    finally:
+        cluster.misdirect(h3, h2, False)
+
+
 def tests(cluster, opts):
     yield "start-bad-name", lambda: refused(cluster, ["--host", "h1,h9"], 125, r"node 1 \(h9\).*ssh to h9 failed.*h9")
     yield "start-no-key", lambda: without_a_key(cluster)
@@ -79,6 +89,7 @@ def tests(cluster, opts):
     yield "start-too-few-slots", lambda: refused(cluster, ["-n", "3", "--host", "h1,h2"], 2, r"2 slots")
     yield "start-no-interface", lambda: refused(cluster, ["--host", "h1,h2", "--iface", "ib7"], 125, r"node \d \(h\d\).*no interface ib7; there is .*eth0")
     if opts.set == "soak":
+        yield "start-no-way-between", lambda: no_way_between(cluster)
         yield "start-link-down", lambda: link_is_down(cluster)
 
 

@@ -4,6 +4,7 @@
 #include <fmt/core.h>
 #include <fmt/ranges.h>
 
+#include "tools/dsm-launch/slurm_job.h"
 #include "tools/dsm-launch/ssh_agent_start.h"
 
 namespace dsm::tools {
@@ -17,8 +18,11 @@ int dry_run(const LaunchOptions& options, const Installation& installation, cons
   for (size_t node = 0; node < hosts.size(); ++node) {
     const NodeHost& host = hosts[node];
     fmt::print("node {:<5} {} on {}: {}, {}\n", node, node ? "worker" : "origin", host.name,
-               host.by_ssh ? installation.elsewhere(options.remote_prefix).agent : installation.agent, node ? "vessel" : "program");
-    if (host.by_ssh) fmt::print("           {}\n", fmt::join(ssh_command(options.ssh, host.name, installation.elsewhere(options.remote_prefix).agent), " "));
+               host.remote ? installation.elsewhere(options.remote_prefix).agent : installation.agent, node ? "vessel" : "program");
+    if (!host.remote) continue;
+    const std::string agent = installation.elsewhere(options.remote_prefix).agent;
+    const auto command = host.by_srun ? srun_command(host.name, agent) : ssh_command(options.ssh, host.name, agent);
+    fmt::print("           {}\n", fmt::join(command, " "));
   }
   fmt::print("options    place {}, lease {}, poll {}, hold {} us\n", options.place, options.lease, options.poll, options.hold_us);
   if (!options.report.empty()) fmt::print("report     {}\n", options.report);

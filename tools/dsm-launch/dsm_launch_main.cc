@@ -29,7 +29,8 @@ int main(int argc, char** argv) {
     fmt::print(stderr, "dsm-launch: {}\n", program.problem);
     return program.exit_status;
   }
-  const auto hosts = place_nodes(options);
+  const dsm::Status allocated = take_hosts_of_allocation(options);
+  const auto hosts = allocated ? place_nodes(options) : dsm::Result<std::vector<NodeHost>>(allocated.error());
   if (!hosts) {
     fmt::print(stderr, "dsm-launch: {}\n", hosts.error().what);
     return kExitMisuse;

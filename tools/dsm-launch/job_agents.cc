@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The controller's part that starts agents, here and by ssh, and judges what they report.
+// The controller's part that starts agents, here and by ssh or srun, and judges what they report.
 //
 // Order: all are started, those on other hosts at most kStartsAtOnce at a time. Those on other hosts are configured at once
 // and listen where ssh reached them; one of them tells by which address it was reached from here, and that is where
@@ -13,6 +13,7 @@
 #include "tools/common/monotonic.h"
 #include "tools/dsm-launch/child_process.h"
 #include "tools/dsm-launch/job_controller.h"
+#include "tools/dsm-launch/slurm_job.h"
 
 namespace dsm::tools {
 namespace {
@@ -23,7 +24,9 @@ using nlohmann::json;
 constexpr int kStartsAtOnce = 32;
 constexpr TimeNs kSshPatience = 30 * kSecond;
 constexpr const char* kLoopback = "127.0.0.1";
-constexpr const char* kWhereReached = "reached";   // an agent's own word: where ssh found its host
+// An agent's own word: where ssh or slurmd found its host.
+constexpr const char* kReachedBySsh = "reached";
+constexpr const char* kReachedBySlurm = "slurm";
 
 }  // namespace
 
@@ -36,27 +39,27 @@ void JobController::prepare_agents(const std::vector<NodeHost>& hosts) {
     agent.node = static_cast<int>(node);
     agent.where = hosts[node];
     agent.host = agent.where.name;
-    agent.path = agent.where.by_ssh ? installation_.elsewhere(options_.remote_prefix).agent : installation_.agent;
+    agent.path = agent.where.remote ? installation_.elsewhere(options_.remote_prefix).agent : installation_.agent;
   }
 }
 
 Status JobController::start_agents_in_turn() {
-  const auto under_way = std::count_if(agents_.begin(), agents_.end(), [](const AgentHandle& a) { return a.where.by_ssh && a.state == AgentState::kStarted; });
+  const auto under_way = std::count_if(agents_.begin(), agents_.end(), [](const AgentHandle& a) { return a.where.remote && a.state == AgentState::kStarted; });
   auto room = kStartsAtOnce - under_way;
   for (auto& agent : agents_) {
-    if (agent.state != AgentState::kWaiting || (agent.where.by_ssh && room-- <= 0)) continue;
+    if (agent.state != AgentState::kWaiting || (agent.where.remote && room-- <= 0)) continue;
     if (const Status s = start_agent_of(agent); !s) return Error{fmt::format("{}: cannot start its agent: {}", name_of(agent), s.error().what), s.error().code};
     set_agent_state(agent, AgentState::kStarted);
-    if (agent.where.by_ssh) phase_deadline_ = monotonic_ns() + kSshPatience;
-    if (agent.where.by_ssh || !local_bind_.empty() || !options_.interface.empty()) configure(agent);
+    if (agent.where.remote) phase_deadline_ = monotonic_ns() + kSshPatience;
+    if (agent.where.remote || !local_bind_.empty() || !options_.interface.empty()) configure(agent);
   }
   return success();
 }
 
 Status JobController::start_agent_of(AgentHandle& agent) {
   AgentChild child{};
-  if (agent.where.by_ssh) {
-    auto started = start_ssh(ssh_command(options_.ssh, agent.where.name, agent.path));
+  if (agent.where.remote) {
+    auto started = start_ssh(agent.where.by_srun ? srun_command(agent.where.name, agent.path) : ssh_command(options_.ssh, agent.where.name, agent.path));
     if (!started) return started.error();
     child = started->agent;
     agent.errors = RemoteErrors(started->errors, options_.verbose);
@@ -88,8 +91,8 @@ json JobController::configuration(const AgentHandle& agent) const {
                {"node", agent.node},
                {"nodes", options_.nodes},
                {"secret", secret_hex_},
-               {"runtime", agent.where.by_ssh ? installation_.elsewhere(options_.remote_prefix).runtime : installation_.runtime},
-               {"bind", agent.where.by_ssh ? kWhereReached : local_bind_},
+               {"runtime", agent.where.remote ? installation_.elsewhere(options_.remote_prefix).runtime : installation_.runtime},
+               {"bind", !agent.where.remote ? local_bind_.c_str() : agent.where.by_srun ? kReachedBySlurm : kReachedBySsh},
                {"place", options_.place},
                {"lease", options_.lease},
                {"poll", options_.poll},
@@ -108,14 +111,14 @@ void JobController::agent_listens(AgentHandle& agent, const json& event) {
   agent.address = event.value("addr", "");
   agent.port = event.value("port", 0);
   agent.cpus = event.value("cpus", 0);
-  if (!agent.where.by_ssh && options_.hosts.empty()) agent.host = event.value("host", agent.host);
+  if (!agent.where.remote && options_.hosts.empty()) agent.host = event.value("host", agent.host);
   agent.facts = parse_facts(event.value("facts", json()));
   set_agent_state(agent, AgentState::kListening);
   if (const std::string problem = other_version(agent.facts, DSM_VERSION_STRING, agent.host); !problem.empty())
     return fail(fmt::format("{}: {}", name_of(agent), problem));
-  if (local_bind_.empty() && agent.where.by_ssh && options_.interface.empty()) {
+  if (local_bind_.empty() && agent.where.remote && options_.interface.empty()) {
     const std::string from = event.value("reached_from", "");
-    if (from.empty()) return fail(fmt::format("{}: does not say by which address of this machine ssh came; name the network with --iface", name_of(agent)));
+    if (from.empty()) return fail(fmt::format("{}: does not say by which address of this machine it was reached; name the network with --iface", name_of(agent)));
     configure_local_agents(from);
   }
   if (const Status s = start_agents_in_turn(); !s) return fail(s.error().what);
@@ -132,7 +135,8 @@ void JobController::agent_listens(AgentHandle& agent, const json& event) {
 bool JobController::uses_origin_clock() const { return options_.clock == "origin" || (options_.clock == "auto" && spans_hosts_); }
 
 std::string JobController::end_of(const AgentHandle& agent, int wait_status) const {
-  if (!agent.where.by_ssh) return fmt::format("its agent (pid {}) {}", agent.pid, describe_exit(wait_status));
+  if (!agent.where.remote) return fmt::format("its agent (pid {}) {}", agent.pid, describe_exit(wait_status));
+  if (agent.where.by_srun) return describe_srun_end(wait_status, agent.port != 0, agent.errors.explanation());
   return describe_ssh_end(wait_status, agent.port != 0, agent.where.name, agent.path, agent.errors.explanation());
 }
 

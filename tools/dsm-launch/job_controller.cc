@@ -137,7 +137,7 @@ void JobController::handle_agent_line(AgentHandle& agent, const std::string& lin
   const json event = json::parse(line, nullptr, false);
   if (!event.is_object()) {
     // A login script that greets everybody speaks before the agent does.
-    if (agent.where.by_ssh && agent.state < AgentState::kListening) return;
+    if (agent.where.remote && agent.state < AgentState::kListening) return;
     return fail(fmt::format("{}: its agent sent a line that is not JSON", name_of(agent)));
   }
   const std::string what = event.value("event", "");
@@ -275,7 +275,7 @@ void JobController::send_peers() {
 
 void JobController::suspect_peer(int node, const std::string& what) {
   if (suspicion_ || failed_ || phase_ >= Phase::kCollecting || !agent(node)) return;
-  suspicion_ = Suspicion{node, what, monotonic_ns() + (agent(node)->where.by_ssh ? kRemoteSuspicionPatience : kSuspicionPatience)};
+  suspicion_ = Suspicion{node, what, monotonic_ns() + (agent(node)->where.remote ? kRemoteSuspicionPatience : kSuspicionPatience)};
 }
 
 void JobController::fail(const std::string& what) {
@@ -325,7 +325,7 @@ void JobController::kill_everything() {
   }
   // Vessels are the agents' children and die with them; see those gone that can be seen.
   for (const auto& agent : agents_)
-    while (agent.node != 0 && !agent.where.by_ssh && agent.runtime_pid > 0 && process_runs(agent.runtime_pid) && monotonic_ns() < deadline)
+    while (agent.node != 0 && !agent.where.remote && agent.runtime_pid > 0 && process_runs(agent.runtime_pid) && monotonic_ns() < deadline)
       usleep(1000);
 }
 
@@ -362,6 +362,7 @@ std::string JobController::waiting_for() const {
   for (const auto& agent : agents_) {
     if (agent.state >= wanted) continue;
     names += (names.empty() ? "" : ", ") + name_of(agent);
+    if (agent.where.remote && !agent.port) names += ", just started there, to report";
     if (agent.port) names += fmt::format(" at {}:{}", agent.address, agent.port);
   }
   return names.empty() ? "the agents" : names;

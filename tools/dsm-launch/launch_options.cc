@@ -60,7 +60,6 @@ std::string place_problem(const LaunchOptions& o) {
 
 struct HostWords {
   std::string list, file;   // of --host and --hostfile
-  bool nodes_given = false;
 };
 
 std::string read_host_file(const std::string& path, std::string& text) {
@@ -78,7 +77,7 @@ std::string host_problem(const HostWords& words, LaunchOptions& o) {
     if (std::string problem = read_host_file(words.file, text); !problem.empty()) return problem;
   const auto hosts = words.list.empty() ? parse_host_file(text, words.file) : parse_host_list(text);
   if (!hosts) return (words.list.empty() ? "" : "--host: ") + hosts.error().what;
-  auto taken = take_slots(hosts.value(), words.nodes_given ? o.nodes : 0);
+  auto taken = take_slots(hosts.value(), o.nodes_given ? o.nodes : 0);
   if (!taken) return taken.error().what;
   o.hosts = std::move(taken).value();
   o.nodes = static_cast<int>(o.hosts.size());
@@ -99,9 +98,9 @@ ParsedOptions parse_launch_options(int argc, char** argv) {
   CLI::Option* const list = app.add_option("-H,--host", hosts.list, "Machines of the nodes: a,b:2,node[01-16]; :N is how many nodes it takes");
   list->envname("DSM_HOST");
   app.add_option("--hostfile", hosts.file, "The same, from a file: lines of NAME or NAME slots=N")->envname("DSM_HOSTFILE")->excludes(list);
-  app.add_option("--engine", o.engine, "How agents are started: auto (by ssh where the host is another one), local, ssh")
+  app.add_option("--engine", o.engine, "How agents are started: auto (inside a Slurm allocation by srun, else by ssh where the host is another one), local, ssh, slurm")
       ->envname("DSM_ENGINE")
-      ->check(one_of({"auto", "local", "ssh"}, "", 0, 0));
+      ->check(one_of({"auto", "local", "ssh", "slurm"}, "", 0, 0));
   app.add_option("--iface", o.interface, "Network of the nodes: an interface's NAME, or ADDRESS/BITS (default: what ssh uses)")->envname("DSM_IFACE");
   app.add_option("--clock", o.clock, "Monotonic clocks: origin (node 0's for all threads), local (each node's), auto (origin if nodes are on other hosts)")
       ->envname("DSM_CLOCK")
@@ -142,7 +141,7 @@ ParsedOptions parse_launch_options(int argc, char** argv) {
   size_t i = own;
   if (i < static_cast<size_t>(argc) && std::string(argv[i]) == "--") ++i;
   o.command.assign(argv + i, argv + argc);
-  hosts.nodes_given = nodes->count() > 0;
+  o.nodes_given = nodes->count() > 0;
   std::string problem = host_problem(hosts, o);
   if (problem.empty()) problem = place_problem(o);
   if (problem.empty() && o.command.empty() && !o.check) problem = "no program given; usage: dsm-launch -n 4 -- PROGRAM [ARGUMENT...]";

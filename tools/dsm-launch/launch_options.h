@@ -10,8 +10,9 @@ namespace dsm::tools {
 
 struct LaunchOptions {
   int nodes = 2;
+  bool nodes_given = false;
   std::vector<std::string> hosts;  // of each node, from --host or --hostfile; empty: all nodes are here, and nothing else was asked for
-  std::string engine = "auto";     // auto | local | ssh
+  std::string engine = "auto";     // auto | local | ssh | slurm
   std::string interface;           // NAME or ADDRESS/BITS, empty: what ssh uses
   std::string clock = "auto";      // auto | origin | local
   std::string ssh = "ssh";         // command, with arguments

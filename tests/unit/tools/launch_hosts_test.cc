@@ -73,11 +73,11 @@ TEST(LaunchHosts, OnlyOthersAreReachedBySsh) {
   const auto nodes = place_nodes(good({"--host", "localhost:2,a.invalid:2", "prog"}));
   ASSERT_TRUE(nodes.ok());
   const auto& n = nodes.value();
-  EXPECT_EQ((std::vector<bool>{n[0].by_ssh, n[1].by_ssh, n[2].by_ssh, n[3].by_ssh}), (std::vector<bool>{false, false, true, true}));
+  EXPECT_EQ((std::vector<bool>{n[0].remote, n[1].remote, n[2].remote, n[3].remote}), (std::vector<bool>{false, false, true, true}));
   EXPECT_EQ(n[3].agents_there, 2);
   const auto all_by_ssh = place_nodes(good({"--host", "localhost:2", "--engine", "ssh", "prog"}));
-  EXPECT_FALSE(all_by_ssh.value()[0].by_ssh);   // the origin has the program's sockets
-  EXPECT_TRUE(all_by_ssh.value()[1].by_ssh);
+  EXPECT_FALSE(all_by_ssh.value()[0].remote);   // the origin has the program's sockets
+  EXPECT_TRUE(all_by_ssh.value()[1].remote);
   EXPECT_FALSE(place_nodes(good({"--host", "localhost,a.invalid", "--engine", "local", "prog"})).ok());
 }
 
