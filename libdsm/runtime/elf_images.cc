@@ -5,7 +5,9 @@
 #include "libdsm/runtime/elf_check.h"
 #include "libdsm/runtime/program_loader.h"
 #include "libdsm/runtime/runtime_log.h"
+#include "libdsm/runtime/signals.h"
 #include "libdsm/runtime/strings.h"
+#include "libdsm/runtime/uaccess.h"
 
 namespace dsm::runtime {
 namespace {
@@ -26,6 +28,18 @@ uint64_t map_or_fail(uint64_t start, uint64_t bytes, uint64_t prot, uint64_t fla
   return static_cast<uint64_t>(result);
 }
 
+// The rest of a page of the file. A segment that lies beyond the end of its file has no such page: the kernel's execve ends
+// with SIGSEGV there, past the point of no return as we are.
+void clear_or_die(uint64_t start, uint64_t bytes) {
+  static const uint8_t kZeros[abi::kPageSize] = {};
+  RT_CHECK(bytes < sizeof kZeros);
+  if (copy_to_program(start, kZeros, bytes) == 0) return;
+  KernelSigInfo info = {};
+  info.signo = kSigSegv;
+  info.code = 0x80;   // SI_KERNEL
+  die_by_signal(kSigSegv, info);
+}
+
 void map_segment(const ElfFile& elf, const Elf64_Phdr& segment, uint64_t bias) {
   const uint64_t prot = ((segment.p_flags & PF_R) != 0 ? PROT_READ : 0) | ((segment.p_flags & PF_W) != 0 ? PROT_WRITE : 0) |
                         ((segment.p_flags & PF_X) != 0 ? PROT_EXEC : 0);
@@ -38,7 +52,7 @@ void map_segment(const ElfFile& elf, const Elf64_Phdr& segment, uint64_t bias) {
     map_or_fail(start, file_end - start, prot, MAP_PRIVATE | MAP_FIXED, elf.fd, page_down(segment.p_offset));
     // What follows the file's bytes in the last page is .bss.
     if (memory_end > file_end && (prot & PROT_WRITE) != 0)
-      memset(reinterpret_cast<void*>(file_end), 0, mapped_end - file_end);
+      clear_or_die(file_end, mapped_end - file_end);
   }
   if (page_up(memory_end) > mapped_end)
     map_or_fail(mapped_end, memory_end - mapped_end, prot, MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS, -1, 0);
