@@ -79,9 +79,12 @@ void begin_program(Thread& thread) {
 
 void park_until_released(Thread& thread) {
   uint32_t& request = process().remote.stop_request;
-  __atomic_store_n(&thread.signals.parked, 1, __ATOMIC_SEQ_CST);
-  while (__atomic_load_n(&request, __ATOMIC_SEQ_CST) != 0) sys(__NR_futex, &request, FUTEX_WAIT_PRIVATE, 1, nullptr);
-  __atomic_store_n(&thread.signals.parked, 0, __ATOMIC_SEQ_CST);
+  do {
+    __atomic_store_n(&thread.signals.parked, 1, __ATOMIC_SEQ_CST);
+    while (__atomic_load_n(&request, __ATOMIC_SEQ_CST) != 0) sys(__NR_futex, &request, FUTEX_WAIT_PRIVATE, 1, nullptr);
+    __atomic_store_n(&thread.signals.parked, 0, __ATOMIC_SEQ_CST);
+    // The next fork may have begun before that store and have counted this thread as parked still: then its request is seen here.
+  } while (__atomic_load_n(&request, __ATOMIC_SEQ_CST) != 0);
 }
 
 }  // namespace dsm::runtime

@@ -75,6 +75,7 @@ int main(int argc, char** argv) {
     atomic_fetch_add(&shared->adds, 1);
     int status = -1;
     CHECK(waitpid(child, &status, 0) == child);
+    if (status != 0) fprintf(stderr, "child %ld: status 0x%x\n", i, (unsigned)status);
     CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
   }
   atomic_store(&g_stop, 1);
