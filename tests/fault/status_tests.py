@@ -85,6 +85,10 @@ def tests(places):
     shutil.rmtree(folder)
     for index, name in enumerate(names):
         yield f"status-{name}", lambda i=index: run_status(places, i)
+    # Nobody hears the line, but the status is the same.
+    silent = ["/bin/sh", "-c", 'exec "$0" "$@" 2>&-', places.launcher, "-n", "2", "--"]
+    yield "status-without-stderr", lambda: run_one(
+        places, "without-stderr", ["/no/such/program"], 127, silent, must_explain=False)
     for name, argv in kBadOptions:
         yield f"options-{name}", lambda n=name, a=argv: run_one(
             places, n, a, 2, [places.launcher], must_explain=True)

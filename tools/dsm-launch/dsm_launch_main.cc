@@ -2,6 +2,7 @@
 // dsm-launch: run an existing threaded program as one process over several nodes.
 #include <fmt/core.h>
 
+#include "tools/common/complain.h"
 #include "tools/common/exit_codes.h"
 #include "tools/dsm-launch/dry_run.h"
 #include "tools/dsm-launch/installation.h"
@@ -19,20 +20,20 @@ int main(int argc, char** argv) {
 
   const auto installation = find_installation();
   if (!installation) {
-    fmt::print(stderr, "dsm-launch: {}\n", installation.error().what);
+    complain("dsm-launch: {}\n", installation.error().what);
     return kExitOurs;
   }
   if (options.check) return check_machine(installation.value());
 
   const Program program = find_command(options.command);
   if (program.path.empty()) {
-    fmt::print(stderr, "dsm-launch: {}\n", program.problem);
+    complain("dsm-launch: {}\n", program.problem);
     return program.exit_status;
   }
   const dsm::Status allocated = take_hosts_of_allocation(options);
   const auto hosts = allocated ? place_nodes(options) : dsm::Result<std::vector<NodeHost>>(allocated.error());
   if (!hosts) {
-    fmt::print(stderr, "dsm-launch: {}\n", hosts.error().what);
+    complain("dsm-launch: {}\n", hosts.error().what);
     return kExitMisuse;
   }
   if (options.dry_run) return dry_run(options, installation.value(), program, hosts.value());

@@ -13,6 +13,7 @@
 #include <csignal>
 #include <nlohmann/json.hpp>
 
+#include "tools/common/complain.h"
 #include "tools/common/exit_codes.h"
 #include "tools/common/job_socket.h"
 #include "tools/common/monotonic.h"
@@ -156,7 +157,7 @@ void JobController::handle_agent_line(AgentHandle& agent, const std::string& lin
   } else if (what == "peer_lost") {
     suspect_peer(event.value("peer", 0), event.value("what", "connection lost"));
   } else if (what == "log" && options_.verbose) {
-    fmt::print(stderr, "dsm-launch: {}: {}\n", name_of(agent), event.value("text", ""));
+    complain("dsm-launch: {}: {}\n", name_of(agent), event.value("text", ""));
   }
 }
 
@@ -214,7 +215,7 @@ void JobController::program_changed(int wait_status) {
   app_status_ = wait_status;
   if (failed_) return;
   if (worth_a_line(wait_status))
-    fmt::print(stderr, "dsm-launch: {}: the program (pid {}) {}\n", name_of(agents_[0]), app_pid_, describe_exit(wait_status));
+    complain("dsm-launch: {}: the program (pid {}) {}\n", name_of(agents_[0]), app_pid_, describe_exit(wait_status));
   collect_final_report();
 }
 
@@ -280,7 +281,7 @@ void JobController::suspect_peer(int node, const std::string& what) {
 
 void JobController::fail(const std::string& what) {
   if (std::exchange(failed_, true)) return;
-  if (!app_status_ || phase_ < Phase::kCollecting) fmt::print(stderr, "dsm-launch: {}\n", what);
+  if (!app_status_ || phase_ < Phase::kCollecting) complain("dsm-launch: {}\n", what);
   if (app_pid_ && !app_status_) kill(app_pid_, SIGKILL);
   leave();
 }
@@ -295,7 +296,7 @@ void JobController::finish_report(const json& job) {
   if (options_.verbose) print_summary(job);
   if (!options_.report.empty())
     if (const Status written = write_report(options_.report, job); !written)
-      fmt::print(stderr, "dsm-launch: {}\n", written.error().what);
+      complain("dsm-launch: {}\n", written.error().what);
   leave();
 }
 

@@ -11,6 +11,7 @@
 #include <sstream>
 #include <utility>
 
+#include "tools/common/complain.h"
 #include "tools/common/exit_codes.h"
 
 namespace dsm::tools {
@@ -102,7 +103,7 @@ void RemoteErrors::read_available() {
 void RemoteErrors::take_line(std::string line) {
   while (!line.empty() && (line.back() == '\r' || line.back() == ' ')) line.pop_back();
   if (line.empty()) return;
-  if (verbose_ || is_ours(line)) fmt::print(stderr, "{}\n", line);
+  if (verbose_ || is_ours(line)) complain("{}\n", line);
   if (!is_ours(line)) explanation_ = std::move(line);
 }
 

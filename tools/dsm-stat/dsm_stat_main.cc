@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "tools/common/complain.h"
 #include "tools/common/exit_codes.h"
 #include "tools/common/job_socket.h"
 #include "tools/common/job_tables.h"
@@ -26,7 +27,7 @@ json collect(const StatOptions& options, bool& named_job_failed) {
     if (!options.job.empty() && address.job != options.job) continue;
     auto job = query_job(address);
     if (job) jobs.push_back(std::move(job).value());
-    else if (!options.job.empty()) fmt::print(stderr, "dsm-stat: {}\n", job.error().what);
+    else if (!options.job.empty()) complain("dsm-stat: {}\n", job.error().what);
   }
   named_job_failed = !options.job.empty() && jobs.empty();
   return jobs;
@@ -52,7 +53,7 @@ int main(int argc, char** argv) {
     const json jobs = collect(options, failed);
     if (failed) {
       if (again) return 0;   // watched to its end
-      fmt::print(stderr, "dsm-stat: no running job {}\n", options.job);
+      complain("dsm-stat: no running job {}\n", options.job);
       return 1;
     }
     if (options.json) {
