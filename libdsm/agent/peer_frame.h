@@ -15,9 +15,9 @@ namespace dsm::agent {
 enum class FrameKind : uint8_t {
   kProtocol = 1,   // body: wire::encode()
   kHeartbeat = 2,  // no body
+  kGoodbye = 3,    // no body: the sender was told to shut down, its end is no loss
   kCpuQuestion = 4,  // body: CpuQuestion
   kCpuAnswer = 5,    // body: CpuAnswer
-  kGoodbye = 3,    // no body: the sender was told to shut down, its end is no loss
 };
 
 // Greeting of a byte stream between two nodes.

@@ -2,11 +2,12 @@
 // What a program may map at all: RLIMIT_DATA, memory beyond what the nodes have together, and stacks that grow. The kernel
 // cannot say so itself, because it sees one shared, unreserved mapping of a file. (RLIMIT_AS it does say.)
 #include <asm-generic/errno.h>
-#include <linux/fcntl.h>
 #include <linux/mman.h>
 #include <linux/resource.h>
 
 #include "libdsm/runtime/address_space.h"
+#include "libdsm/runtime/kernel_limits.h"
+#include "libdsm/runtime/proc_paths.h"
 #include "libdsm/runtime/runtime_process.h"
 #include "libdsm/runtime/uaccess.h"
 
@@ -17,14 +18,6 @@ namespace {
 constexpr uint64_t kLeastChecked = 64 << 20;
 constexpr uint64_t kStackGap = 256 * abi::kPageSize;   // the kernel's stack_guard_gap
 
-uint64_t soft_limit(int which) {
-  struct {
-    uint64_t soft, hard;
-  } limit = {~uint64_t{0}, ~uint64_t{0}};
-  sys(__NR_prlimit64, 0, which, nullptr, &limit);
-  return limit.soft;
-}
-
 bool counts_as_data(uint32_t prot, uint32_t range_flags) {
   return (prot & PROT_WRITE) != 0 && (range_flags & (kRangeShared | kRangeGrowsDown)) == 0;
 }
@@ -34,25 +27,11 @@ bool is_reserved(uint32_t prot, uint32_t range_flags) {
 }
 
 // vm.overcommit_memory: 0 is the heuristic, 1 means that everything is granted.
-bool everything_is_granted() {
-  const int64_t fd = sys(__NR_openat, AT_FDCWD, "/proc/sys/vm/overcommit_memory", O_RDONLY | O_CLOEXEC);
-  if (is_error(fd)) return false;
-  char mode = '0';
-  sys(__NR_read, fd, &mode, 1);
-  sys(__NR_close, fd);
-  return mode == '1';
-}
+bool everything_is_granted() { return first_byte_of("/proc/sys/vm/overcommit_memory") == '1'; }
 
 // Memory and swap of this node times the nodes: they are assumed alike, as sysinfo says it.
 uint64_t memory_of_all_nodes() {
-  struct {
-    int64_t uptime;
-    uint64_t loads[3], total_ram, free_ram, shared_ram, buffer_ram, total_swap, free_swap;
-    uint16_t processes, pad;
-    uint64_t total_high, free_high;
-    uint32_t unit;
-  } info = {};
-  static_assert(sizeof info == 112);
+  KernelSysinfo info = {};
   if (sys(__NR_sysinfo, &info) != 0) return ~uint64_t{0};
   return (info.total_ram + info.total_swap) * info.unit * process().welcome.nodes;
 }
@@ -65,8 +44,8 @@ int64_t AddressSpace::check_growth(uint64_t bytes, uint32_t prot, uint32_t range
   if (bytes >= kLeastChecked && is_reserved(prot, range_flags) && bytes > memory_of_all_nodes() && !everything_is_granted())
     return -ENOMEM;
   if (!counts_as_data(prot, range_flags)) return 0;
-  const uint64_t limit = soft_limit(RLIMIT_DATA);
-  if (limit == ~uint64_t{0}) return 0;
+  const uint64_t limit = resource_limit(RLIMIT_DATA).soft;
+  if (limit == kNoLimit) return 0;
   const uint64_t used = bytes_where(abi::kUserBegin, abi::kUserEnd, [](const Range& range) {
     return range.kind == abi::MapKind::kPrivate && counts_as_data(range.prot, range.flags);
   });
@@ -81,7 +60,7 @@ bool AddressSpace::grow_stack(uint64_t address) {
   const size_t above = map_.first_after(start);
   if (above == map_.size() || (map_.at(above).flags & kRangeGrowsDown) == 0) return false;
   const Range stack = map_.at(above);
-  if (stack.end - start > soft_limit(RLIMIT_STACK)) return false;
+  if (stack.end - start > resource_limit(RLIMIT_STACK).soft) return false;
   if (above > 0) {
     const Range& below = map_.at(above - 1);
     const bool may_be_close = below.prot == 0 || (below.flags & kRangeGrowsDown) != 0;

@@ -7,6 +7,7 @@
 #include <linux/resource.h>
 
 #include "libdsm/runtime/address_space.h"
+#include "libdsm/runtime/kernel_limits.h"
 #include "libdsm/runtime/runtime_process.h"
 #include "libdsm/runtime/uaccess.h"
 
@@ -19,14 +20,11 @@ struct LockLimit {
 };
 
 LockLimit lock_limit() {
-  struct {
-    uint64_t soft, hard;
-  } limit = {};
-  sys(__NR_prlimit64, 0, RLIMIT_MEMLOCK, nullptr, &limit);
+  const uint64_t bytes = resource_limit(RLIMIT_MEMLOCK).soft;
   __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
   __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3] = {};
   sys(__NR_capget, &header, sets);
-  return {limit.soft, limit.soft == ~uint64_t{0} || (sets[0].effective & (1u << CAP_IPC_LOCK)) != 0};
+  return {bytes, bytes == kNoLimit || (sets[0].effective & (1u << CAP_IPC_LOCK)) != 0};
 }
 
 bool is_locked(const Range& range) { return (range.flags & kRangeLocked) != 0; }

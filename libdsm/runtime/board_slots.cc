@@ -64,8 +64,10 @@ uint64_t kernel_thread_cpu_ns() {
   return time[0] * 1'000'000'000 + time[1];
 }
 
+uint64_t thread_cpu_ns(const Thread& thread) { return kernel_thread_cpu_ns() - thread.remote.cpu_base_ns; }
+
 void update_cpu_time(Thread& thread) {
-  if (thread.board != nullptr) thread.board->cpu_ns = kernel_thread_cpu_ns() - thread.remote.cpu_base_ns;
+  if (thread.board != nullptr) thread.board->cpu_ns = thread_cpu_ns(thread);
 }
 
 }  // namespace dsm::runtime::board

@@ -21,6 +21,8 @@ inline void set_state(Thread& thread, abi::ThreadState state) {
 
 // CPU time of the calling kernel thread.
 uint64_t kernel_thread_cpu_ns();
+// What the program's thread, the calling one, has consumed in this process since it came, in ns.
+uint64_t thread_cpu_ns(const Thread& thread);
 // thread.board->cpu_ns := what the program's thread has consumed in this process.
 void update_cpu_time(Thread& thread);
 

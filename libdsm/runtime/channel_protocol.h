@@ -37,7 +37,6 @@ enum Flag : uint16_t {
   kHasSignal = 2,     // kResult, kSignal: a (further) signal waits at the shadow
   kNotMade = 4,       // kResult: -EINTR because of that signal, before the kernel was entered
   kPresent = 8,       // kSignal: there is one to deliver
-  kHasWaitMask = 16,  // kSignal: base_mask is that of an interrupted rt_sigsuspend and the like
   kRestartable = 32,  // kResult: -EINTR of a call that the kernel makes again under SA_RESTART
   kAgain = 64,        // kSyscall: the last call goes on, and so does its time limit
 };

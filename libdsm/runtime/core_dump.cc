@@ -9,6 +9,8 @@
 #include <linux/resource.h>
 #include <linux/userfaultfd.h>
 
+#include "libdsm/runtime/kernel_limits.h"
+#include "libdsm/runtime/proc_paths.h"
 #include "libdsm/runtime/runtime_log.h"
 #include "libdsm/runtime/runtime_process.h"
 
@@ -20,19 +22,10 @@ constexpr uint64_t kLeastHole = 1 << 20;   // shorter ones cost less in the dump
 constexpr int kSeekData = 3, kSeekHole = 4;
 
 bool will_be_written() {
-  struct {
-    uint64_t soft, hard;
-  } limit = {};
-  sys(__NR_prlimit64, 0, RLIMIT_CORE, nullptr, &limit);
+  const uint64_t limit = resource_limit(RLIMIT_CORE).soft;
   if (sys(__NR_prctl, PR_GET_DUMPABLE, 0, 0, 0, 0) == 0) return false;
-  if (limit.soft > 1) return true;
-  const int64_t fd = sys(__NR_openat, AT_FDCWD, "/proc/sys/kernel/core_pattern", O_RDONLY | O_CLOEXEC);
-  char first = 0;
-  if (!is_error(fd)) {
-    sys(__NR_read, fd, &first, 1);
-    sys(__NR_close, fd);
-  }
-  return first == '|' && limit.soft != 1;   // a pipe gets dumps whatever the limit says, unless it is 1
+  if (limit > 1) return true;
+  return limit != 1 && first_byte_of("/proc/sys/kernel/core_pattern") == '|';   // a pipe gets dumps whatever the limit says, unless it is 1
 }
 
 // The kernel would fill every hole of a shared mapping to dump it; what was reserved and never touched is left out.

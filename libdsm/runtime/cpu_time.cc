@@ -54,8 +54,6 @@ bool is_own_process_clock(int32_t clock) {
 
 }  // namespace
 
-uint64_t thread_cpu_ns(const Thread& thread) { return board::kernel_thread_cpu_ns() - thread.remote.cpu_base_ns; }
-
 int64_t clock_gettime_at_origin(Call& call) {
   const auto clock = static_cast<int32_t>(call.arg[0]);
   if (!is_own_process_clock(clock)) return run_natively(call);
@@ -79,7 +77,7 @@ int64_t getrusage_in_vessel(Call& call) {
   if (who != kThread) return delegate(call);
   Usage usage = {};
   if (const int64_t error = sys(call.number, who, &usage); error != 0) return error;
-  const uint64_t total = thread_cpu_ns(call.thread), system = ns_of(usage.system);
+  const uint64_t total = board::thread_cpu_ns(call.thread), system = ns_of(usage.system);
   usage.system = timeval_of(system < total ? system : total);
   usage.user = timeval_of(system < total ? total - system : 0);
   return copy_to_program(call.arg[1], &usage, sizeof usage);

@@ -11,7 +11,4 @@ int64_t getrusage_at_origin(Call& call);
 int64_t getrusage_in_vessel(Call& call);
 int64_t times_at_origin(Call& call);
 
-// What the calling thread of the program has used on this node since it came, in ns.
-uint64_t thread_cpu_ns(const Thread& thread);
-
 }  // namespace dsm::runtime

@@ -35,8 +35,6 @@ enum class CallClass : uint8_t {
 
 enum CallFlags : uint8_t {
   kMayBlock = 1,         // may sleep for long: the thread board says kBlocked meanwhile
-  kRestart = 2,          // interrupted by a handler with SA_RESTART: made again
-  kRestartNoHandler = 4, // made again only if no handler ran (ERESTARTNOHAND)
 };
 
 using CallHandler = int64_t (*)(Call&);

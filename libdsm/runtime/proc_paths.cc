@@ -104,6 +104,15 @@ bool is_own_exe_link(const char* path) {
   return pid == static_cast<uint64_t>(process().pid) && equal(rest, "/exe");
 }
 
+char first_byte_of(const char* path) {
+  const int64_t fd = sys(__NR_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
+  if (is_error(fd)) return 0;
+  char first = 0;
+  sys(__NR_read, fd, &first, 1);
+  sys(__NR_close, fd);
+  return first;
+}
+
 int64_t descriptor_of(const char* path) {
   const bool in_proc = starts_with(path, "/proc/self/fd/");
   if (!in_proc && !starts_with(path, "/dev/fd/")) return -1;

@@ -10,6 +10,9 @@ namespace dsm::runtime {
 bool is_own_exe_link(const char* path);
 
 enum class CpuFile : uint32_t { kNone, kList, kCpuInfo, kStat };
+// The first byte of a file such as those in /proc/sys; 0 where there is none.
+char first_byte_of(const char* path);
+
 // The number in "/proc/self/fd/N" or "/dev/fd/N", -1 for any other path.
 int64_t descriptor_of(const char* path);
 // `fd` is a folder that lists the descriptors of this process.

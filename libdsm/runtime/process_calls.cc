@@ -6,6 +6,7 @@
 #include <linux/resource.h>
 
 #include "libdsm/runtime/execute.h"
+#include "libdsm/runtime/kernel_limits.h"
 #include "libdsm/runtime/runtime_log.h"
 #include "libdsm/runtime/runtime_process.h"
 #include "libdsm/runtime/strings.h"
@@ -62,32 +63,20 @@ int64_t do_getcpu(Call& call) {
 
 // Memory of this node times the nodes: they are assumed alike.
 int64_t do_sysinfo(Call& call) {
-  struct {
-    int64_t uptime;
-    uint64_t loads[3], total_ram, free_ram, shared_ram, buffer_ram, total_swap, free_swap;
-    uint16_t processes, pad;
-    uint64_t total_high, free_high;
-    uint32_t unit;
-  } info = {};
+  KernelSysinfo info = {};
   if (const int64_t error = sys(__NR_sysinfo, &info); error != 0) return error;
   info.total_ram *= process().welcome.nodes;
   info.free_ram *= process().welcome.nodes;
-  static_assert(sizeof info == 112);
   return copy_to_program(call.arg[0], &info, sizeof info);
 }
 
 // ---- Limits -----------------------------------------------------------------------------------------------------
-struct Limit {
-  uint64_t soft, hard;
-};
-
 // RLIMIT_NOFILE: the soft limit is the kernel's, the hard one is kept here once the program has lowered it, because the
 // runtime needs numbers above what the program allows itself.
-int64_t change_file_limit(const Limit* change, Limit* before) {
+int64_t change_file_limit(const ResourceLimit* change, ResourceLimit* before) {
   Process& self = process();
   LockGuard guard(self.private_fds.lock());
-  Limit now = {};
-  RT_MUST(sys(__NR_prlimit64, 0, RLIMIT_NOFILE, nullptr, &now));
+  ResourceLimit now = resource_limit(RLIMIT_NOFILE);
   const uint64_t real_hard = now.hard;
   if (self.file_limit_hard != 0 && self.file_limit_hard < now.hard) now.hard = self.file_limit_hard;
   *before = now;
@@ -95,14 +84,14 @@ int64_t change_file_limit(const Limit* change, Limit* before) {
   if (change->soft > change->hard) return -EINVAL;
   // Raising a hard limit needs a privilege: the kernel decides when it is its own limit, we when it is ours.
   if (change->hard > now.hard && change->hard <= real_hard && sys(__NR_geteuid) != 0) return -EPERM;
-  const Limit native = {change->soft, change->hard > real_hard ? change->hard : real_hard};
-  if (const int64_t error = sys(__NR_prlimit64, 0, RLIMIT_NOFILE, &native, nullptr); error != 0) return error;
+  const ResourceLimit native = {change->soft, change->hard > real_hard ? change->hard : real_hard};
+  if (const int64_t error = set_resource_limit(RLIMIT_NOFILE, native); error != 0) return error;
   self.file_limit_hard = change->hard;
   return 0;
 }
 
 int64_t limit_of_files(uint64_t change_address, uint64_t before_address) {
-  Limit change = {}, before = {};
+  ResourceLimit change = {}, before = {};
   if (change_address != 0)
     if (const int64_t error = read_program(change, change_address); error != 0) return error;
   if (const int64_t error = change_file_limit(change_address != 0 ? &change : nullptr, &before); error != 0) return error;
@@ -158,8 +147,8 @@ constexpr CallRule kRules[] = {
     {__NR_uname, kDelegated, 0, 0, nullptr, nullptr},
     {__NR_execve, kDelegated, 0, 0, do_execve, nullptr},
     {__NR_execveat, kDelegated, 0, 0, do_execveat, nullptr},
-    {__NR_wait4, kDelegated, kMayBlock | kRestart, 0, nullptr, nullptr},
-    {__NR_waitid, kDelegated, kMayBlock | kRestart, 0, nullptr, nullptr},
+    {__NR_wait4, kDelegated, kMayBlock, 0, nullptr, nullptr},
+    {__NR_waitid, kDelegated, kMayBlock, 0, nullptr, nullptr},
 
     {__NR_sched_getaffinity, kDelegated, 0, 0, do_sched_getaffinity, nullptr},
     {__NR_sched_setaffinity, kDelegated, 0, 0, do_sched_setaffinity, nullptr},

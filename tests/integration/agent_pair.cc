@@ -204,19 +204,6 @@ constexpr Scenario kScenarios[] = {
     {"map_files", 2, map_files},
 };
 
-int run_vessel(int socket) {
-  FakeRuntime runtime(socket);
-  runtime.hello();
-  runtime.map_flat();
-  runtime.ready();
-  for (int channel; (channel = runtime.next_channel()) >= 0;)
-    std::thread([channel] {
-      serve_orders(channel);
-      ::close(channel);
-    }).detach();
-  ::_exit(dsm::abi::kExitOurs);
-}
-
 bool run(const Scenario& scenario, JobOptions options) {
   options.nodes = scenario.nodes;
   Job job(options);
@@ -238,7 +225,7 @@ bool run(const Scenario& scenario, JobOptions options) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc == 3 && !std::strcmp(argv[1], "vessel")) return run_vessel(std::atoi(argv[2]));
+  if (argc == 3 && !std::strcmp(argv[1], "vessel")) run_vessel(std::atoi(argv[2]));
   JobOptions options;
   std::string only;
   bool timing = false;

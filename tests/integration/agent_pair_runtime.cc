@@ -7,6 +7,7 @@
 #include <cstring>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <thread>
 #include <unistd.h>
 
 #include "libdsm/os/memfd.h"
@@ -156,6 +157,19 @@ void serve_orders(int channel) {
     Answer answer = perform(order);
     if (os::write_all(channel, std::as_bytes(std::span(&answer, 1))) != 0) return;
   }
+}
+
+void run_vessel(int socket) {
+  FakeRuntime runtime(socket);
+  runtime.hello();
+  runtime.map_flat();
+  runtime.ready();
+  for (int channel; (channel = runtime.next_channel()) >= 0;)
+    std::thread([channel] {
+      serve_orders(channel);
+      ::close(channel);
+    }).detach();
+  ::_exit(dsm::abi::kExitOurs);
 }
 
 }  // namespace agent_pair

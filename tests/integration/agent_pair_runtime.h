@@ -47,6 +47,8 @@ class FakeRuntime {
 
 Answer ask(int channel, const Order& order);
 void serve_orders(int channel);  // until the other end closes
+// A whole vessel behind its agent's control socket: a thread for each channel, until the agent is gone.
+[[noreturn]] void run_vessel(int socket);
 [[noreturn]] void give_up(const std::string& what);
 
 }  // namespace agent_pair

@@ -47,19 +47,6 @@ int ping_pong(int socket, int stop) {
   return round > 10 ? 0 : 3;
 }
 
-int run_vessel(int socket) {
-  FakeRuntime runtime(socket);
-  runtime.hello();
-  runtime.map_flat();
-  runtime.ready();
-  for (int channel; (channel = runtime.next_channel()) >= 0;)
-    std::thread([channel] {
-      serve_orders(channel);
-      ::close(channel);
-    }).detach();
-  ::_exit(dsm::abi::kExitOurs);
-}
-
 // Runs one attack against both agents; empty, or what was wrong.
 std::string run_attack(Job& job, const Attack& attack, HostilePeer (&peers)[kAgents]) {
   for (HostilePeer& peer : peers) peer.attack(attack);
@@ -109,7 +96,7 @@ int attack_all(JobOptions options) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc == 3 && !std::strcmp(argv[1], "vessel")) return run_vessel(std::atoi(argv[2]));
+  if (argc == 3 && !std::strcmp(argv[1], "vessel")) run_vessel(std::atoi(argv[2]));
   ::signal(SIGPIPE, SIG_IGN);
   JobOptions options;
   for (int i = 1; i < argc; ++i) {
