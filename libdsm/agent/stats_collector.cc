@@ -72,6 +72,7 @@ stats::StatsReport collect_stats(const Configure& config, const Engine& engine, 
   n.lease_deferrals = cache.lease_deferrals;
   n.prefetched = cache.prefetched;
   n.prefetch_used = cache.prefetch_used;
+  n.prefetch_lost = cache.prefetch_lost;
   n.extents = cache.extents;
   n.zero_filled = cache.zero_filled;
   n.refusals = cache.refusals;

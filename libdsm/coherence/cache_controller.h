@@ -16,6 +16,7 @@
 
 #include "libdsm/base/ids.h"
 #include "libdsm/coherence/actions.h"
+#include "libdsm/coherence/active_streams.h"
 #include "libdsm/coherence/cache_config.h"
 #include "libdsm/coherence/cache_counters.h"
 #include "libdsm/coherence/deferred.h"
@@ -113,6 +114,8 @@ class CacheController {
   void supply_holes(const wire::Fetch&, bool deferred, Actions& out);
   void supply_copy(const wire::Fetch&, uint16_t run, bool deferred, Actions& out);
   void supply_move(const wire::Fetch&, uint16_t run, bool deferred, Actions& out);
+  uint16_t run_to_supply(const wire::Fetch&, TimeNs now);
+  void note_lost_ahead(PageNo, const PageEntry&);
   void give_up(const wire::Invalidate&, NodeId shard_host, bool deferred, Actions& out);
   void share(PageEntry&);
   void leave(PageEntry&);
@@ -167,6 +170,7 @@ class CacheController {
   PendingTable pending_;
   std::vector<PageUse> uses_;
   ThreadUses threads_;
+  ActiveStreams streams_;
   std::unordered_map<PageNo, TxnId> sent_;  // bytes given up in a transaction that is not confirmed
   std::vector<Deferred> deferred_;
   RangeState range_;

@@ -11,6 +11,7 @@ struct CacheCounters {
   uint64_t follower_joins = 0;       // faults on a page already asked for
   uint64_t requests = 0;             // Request messages
   uint64_t prefetched = 0, prefetch_used = 0;   // pages
+  uint64_t prefetch_lost = 0;        // pages that went before anybody touched them
   uint64_t extents = 0, extent_pages = 0, zero_filled = 0;
   uint64_t pages_in = 0, pages_out = 0;         // with content
   uint64_t invalidations = 0, downgrades = 0;

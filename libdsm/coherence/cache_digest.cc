@@ -65,6 +65,7 @@ void CacheController::digest(Hasher& out) const {
     h.add(t.zero_batch);
     out.add_unordered(h);
   }
+  if (config_.prefetch_max > 1) streams_.digest(out);
   for (const auto& [page, txn] : sent_) {
     Hasher h = out.element();
     h.add(page.value);

@@ -43,6 +43,7 @@ void CacheController::on_fault(const Fault& f, TimeNs now, Actions& out) {
     return;
   }
   const Ahead ahead = thread.stream.on_miss(f.page, f.access, config_.prefetch_max);
+  if (ahead.count > 1) streams_.note(f.thread);
   request(f.page, ahead.count, f.access, &f, out);
   fetch_ahead(ahead, f.access, out);
 }

@@ -45,11 +45,7 @@ void CacheController::supply(const wire::Fetch& m, bool deferred, TimeNs now, Ac
     supply_holes(m, deferred, out);
     return;
   }
-  auto fits = [&](const PageEntry& e) {
-    return e.state == PageState::kExclusive || (e.state == PageState::kShared && m.access == Access::kRead);
-  };
-  uint16_t run = 1;
-  while (run < m.count && fits(block.pages[m.page.index() + run]) && !must_keep(m.page + run, m.req != 0, now)) ++run;
+  const uint16_t run = run_to_supply(m, now);
   PageEntry& e = block.at(m.page);
   const bool whole = m.access == Access::kWrite || (m.may_move && run == 1 && e.migration.migrates());
   if (whole) supply_move(m, run, deferred, out);
@@ -59,6 +55,28 @@ void CacheController::supply(const wire::Fetch& m, bool deferred, TimeNs now, Ac
     e.migration.handed_to_reader();
   }
   counters_.pages_out += run;
+}
+
+// How many pages go along with the one that is waited for. What a thread of this node is going through is not for
+// somebody else's guess; copies cost it nothing.
+uint16_t CacheController::run_to_supply(const wire::Fetch& m, TimeNs now) {
+  const TableBlock& block = *table_.find(m.page.block());
+  auto goes_along = [&](PageNo page) {
+    const PageEntry& e = block.pages[page.index()];
+    if (must_keep(page, m.req != 0, now)) return false;
+    if (e.state == PageState::kShared) return m.access == Access::kRead;
+    return e.state == PageState::kExclusive && streams_.over(page, threads_) == nullptr;
+  };
+  uint16_t run = 1;
+  while (run < m.count && goes_along(m.page + run)) ++run;
+  return run;
+}
+
+// A page that was fetched ahead may leave before anybody touched it: that stream guessed too far.
+void CacheController::note_lost_ahead(PageNo page, const PageEntry& e) {
+  if (!e.ahead) return;
+  ++counters_.prefetch_lost;
+  if (Stream* stream = streams_.over(page, threads_)) stream->on_waste();
 }
 
 // Nothing was ever written: the holes themselves change hands, as many as the shard allows. Where no hole may be handed
@@ -103,6 +121,7 @@ void CacheController::supply_move(const wire::Fetch& m, uint16_t run, bool defer
   TableBlock& block = *table_.find(m.page.block());
   for (uint16_t i = 0; i < run; ++i) {
     note_loss(m.page + i);
+    note_lost_ahead(m.page + i, block.pages[m.page.index() + i]);
     leave(block.pages[m.page.index() + i]);
     sent_[m.page + i] = m.txn;
   }

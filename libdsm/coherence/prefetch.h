@@ -27,6 +27,13 @@ class Stream {
   Ahead on_miss(PageNo, Access, uint16_t max_run);
   // The thread touched a page that was fetched ahead, or is under way.
   Ahead on_ahead(PageNo, Access, uint16_t max_run);
+  // The thread is going through these pages: what it touched last, and what was asked for ahead of it.
+  bool covers(PageNo page) const { return steps_ >= kConfirm && stride_ == 1 && page >= last_ && page < frontier_; }
+  // A page that was fetched ahead went before anybody touched it: shorter runs, and only once the stream is sure again.
+  void on_waste() {
+    steps_ = 0;
+    run_ = 1;
+  }
   uint64_t state() const;
 
  private:

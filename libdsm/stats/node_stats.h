@@ -19,7 +19,7 @@ struct NodeStats {
   uint64_t pages_held = 0, pages_in = 0, pages_out = 0, bytes_in = 0, bytes_out = 0;
   uint64_t fault_p50_ns = 0, fault_p99_ns = 0, faults_timed = 0;
   uint64_t invalidations = 0, downgrades = 0, migrations = 0, holds = 0, lease_deferrals = 0;
-  uint64_t prefetched = 0, prefetch_used = 0, extents = 0, zero_filled = 0, refusals = 0;
+  uint64_t prefetched = 0, prefetch_used = 0, prefetch_lost = 0, extents = 0, zero_filled = 0, refusals = 0;
   uint64_t messages_in = 0, messages_out = 0, payload_bytes_copied = 0, system_calls = 0;
   uint64_t directory_pages = 0, directory_bytes = 0;
 };

@@ -26,7 +26,7 @@ nlohmann::json to_json(const NodeStats& n) {
       {"fault_p50_ns", n.fault_p50_ns}, {"fault_p99_ns", n.fault_p99_ns}, {"faults_timed", n.faults_timed},
       {"invalidations", n.invalidations}, {"downgrades", n.downgrades}, {"migrations", n.migrations}, {"holds", n.holds},
       {"lease_deferrals", n.lease_deferrals},
-      {"prefetched", n.prefetched}, {"prefetch_used", n.prefetch_used}, {"extents", n.extents},
+      {"prefetched", n.prefetched}, {"prefetch_used", n.prefetch_used}, {"prefetch_lost", n.prefetch_lost}, {"extents", n.extents},
       {"zero_filled", n.zero_filled}, {"refusals", n.refusals},
       {"messages_in", n.messages_in}, {"messages_out", n.messages_out},
       {"payload_bytes_copied", n.payload_bytes_copied}, {"system_calls", n.system_calls},

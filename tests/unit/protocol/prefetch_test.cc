@@ -74,5 +74,47 @@ TEST(Prefetch, StreamsEndWithTheAddressSpace) {
   }
 }
 
+// Node 1 writes along from page 64 on and has pages ahead of it; node 2 writes along from page 40 into them.
+struct TwoStreams {
+  TwoStreams() : c(3, ahead()) {
+    for (unsigned i = 0; i < 256; ++i) c.native_write(page_at(40, i), i + 1);
+    for (unsigned i = 64; i < 72; ++i) EXPECT_TRUE(c.store(1, page_at(40, i), i));
+    for (unsigned i = 40; i < 66; ++i) EXPECT_TRUE(c.store(2, page_at(40, i), i));
+  }
+  PageNo last_held_by_1() const {
+    PageNo page = page_at(40, 255);
+    while (c.cache[1].state_of(page) == coherence::PageState::kInvalid) page = PageNo{page.value - 1};
+    return page;
+  }
+  SmallCluster c;
+};
+
+TEST(Prefetch, ARunEndsWhereAThreadOfTheSupplierIsGoing) {
+  TwoStreams t;
+  EXPECT_GE(t.last_held_by_1().value, page_at(40, 80).value);
+  const uint64_t faults = t.c.cache[1].counters().write_faults;
+  for (unsigned i = 72; i < 80; ++i) ASSERT_TRUE(t.c.store(1, page_at(40, i), i));
+  EXPECT_EQ(t.c.cache[1].counters().write_faults, faults);
+}
+
+TEST(Prefetch, PagesThatAreWaitedForAreNotGuarded) {
+  TwoStreams t;
+  ASSERT_TRUE(t.c.store(2, t.last_held_by_1(), 1));
+  EXPECT_EQ(t.c.cache[1].state_of(t.last_held_by_1() + 1), coherence::PageState::kInvalid);
+  EXPECT_EQ(t.c.cache[1].counters().prefetch_lost, 1u);
+  EXPECT_TRUE(t.c.quiet_now());
+}
+
+// Its guess was wrong once: it begins anew, and takes nothing more until steps agree again.
+TEST(Prefetch, AStreamThatLostAPageGuessesLess) {
+  TwoStreams t;
+  const PageNo lost = t.last_held_by_1();
+  ASSERT_TRUE(t.c.store(2, lost, 1));
+  t.c.clear();
+  ASSERT_TRUE(t.c.store(1, lost, 1));
+  EXPECT_EQ(t.c.count("Request"), 1u);
+  EXPECT_EQ(t.c.cache[1].state_of(lost + 1), coherence::PageState::kInvalid);
+}
+
 }  // namespace
 }  // namespace dsm::test
