@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "libdsm/agent/node_agent.h"
 
+#include <algorithm>
 #include <csignal>
 #include <cstring>
 #include <poll.h>
+#include <utility>
 
 #include "libdsm/agent/peer_trust.h"
 #include "libdsm/agent/stats_collector.h"
@@ -52,6 +54,7 @@ NodeAgent::NodeAgent(Configure config, LauncherPort& launcher, Log& log)
       watch_(config_.nodes, watch_config(config_)),
       policy_(config_.poll),
       cpu_(config_.nodes),
+      meshes_complete_(config_.nodes, false),
       lost_(config_.nodes, false),
       left_(config_.nodes, false) {}
 
@@ -222,6 +225,17 @@ void NodeAgent::send_to_all(FrameKind kind) {
     if (watch_.is_up(NodeId{i})) transport_->send(NodeId{i}, {&frame, 1});
 }
 
+Status NodeAgent::take_mesh_complete(NodeId source) {
+  if (!is_origin() || meshes_complete_[source.value]) return Error{"says a second time, or to a worker, that it is connected", 0};
+  meshes_complete_[source.value] = true;
+  advance_readiness();
+  return success();
+}
+
+bool NodeAgent::all_meshes_complete() const {
+  return std::count(meshes_complete_.begin(), meshes_complete_.end(), true) + 1 == static_cast<long>(config_.nodes);
+}
+
 void NodeAgent::on_peer_down(NodeId peer, const Error& why) { lose_peer(peer, why.what); }
 
 void NodeAgent::lose_peer(NodeId peer, const std::string& why) {
@@ -248,6 +262,7 @@ Status NodeAgent::on_message(NodeId source, transport::Bytes frame) {
   }
   if (frame[0] == static_cast<std::byte>(FrameKind::kCpuQuestion)) return answer_cpu_question(source, frame);
   if (frame[0] == static_cast<std::byte>(FrameKind::kCpuAnswer)) return take_cpu_answer(source, frame, now);
+  if (frame[0] == static_cast<std::byte>(FrameKind::kMeshComplete)) return take_mesh_complete(source);
   if (frame[0] != static_cast<std::byte>(FrameKind::kProtocol)) return Error{"frame of unknown kind", 0};
   Result<wire::Envelope> envelope = wire::decode(frame.subspan(1));
   if (!envelope) return envelope.error();
@@ -292,6 +307,7 @@ void NodeAgent::on_stranger(const Error& why) { log_.error(why.what); }
 
 void NodeAgent::send_to_peer(NodeId dst, const wire::Message& message, std::span<const transport::Bytes> payload,
                              BufferId buffer) {
+  if (!watch_.is_up(dst) && !lost_[dst.value]) return fail("a message to " + name_of(dst) + ", which is not connected yet");
   FrameBuffer storage;
   std::span<const std::byte> frame = make_protocol_frame({config_.node, dst, message}, storage);
   if (wire::channel_class(message) == wire::ChannelClass::kControl) return transport_->send(dst, frame);
@@ -343,11 +359,15 @@ void NodeAgent::on_vessel_end() {
   if (!how.empty()) fail("vessel " + how);
 }
 
-// A worker is ready when its vessel can take threads.
+// A worker is ready when its vessel can take threads, the origin when every worker is connected to all others.
 void NodeAgent::advance_readiness() {
   if (!mesh_complete() || said_ready_) return;
+  if (!is_origin() && !std::exchange(said_mesh_complete_, true)) {
+    const std::byte frame{static_cast<std::byte>(FrameKind::kMeshComplete)};
+    transport_->send(kOrigin, {&frame, 1});
+  }
+  if (is_origin() ? !all_meshes_complete() : !vessel_ready_) return;
   if (is_origin()) runtime_.allow_welcome(make_welcome());
-  if (!is_origin() && !vessel_ready_) return;
   said_ready_ = true;
   launcher_.ready(runtime_.pid());
 }

@@ -10,6 +10,8 @@
 //  2. Callbacks of the transport change state; they never wait.
 //  3. An agent that hears neither of node 0 nor of the launcher ends by itself: PeerWatch's death time and 2 s later.
 //  4. A peer is lost at most once, and nothing is sent to it afterwards.
+//  5. The application is not welcomed before every node is connected to every other: a request that it causes at one
+//     worker may go on to any other, and what is sent to a peer that is not up goes nowhere.
 #pragma once
 #include <memory>
 #include <optional>
@@ -94,6 +96,8 @@ class NodeAgent final : private transport::Receiver, private EngineHost, private
   Status take_cpu_answer(NodeId source, transport::Bytes frame, TimeNs now);
   void lose_peer(NodeId peer, const std::string& why);
   void advance_readiness();
+  Status take_mesh_complete(NodeId source);
+  bool all_meshes_complete() const;
   void fail(const std::string& what);
   void stop(int status);
 
@@ -113,7 +117,8 @@ class NodeAgent final : private transport::Receiver, private EngineHost, private
   os::Child vessel_;
 
   std::optional<Peers> mesh_;
-  bool said_ready_ = false, vessel_ready_ = false;
+  bool said_ready_ = false, said_mesh_complete_ = false, vessel_ready_ = false;
+  std::vector<bool> meshes_complete_;  // of the workers, by node; origin only
   std::vector<bool> lost_, left_;  // by node; left: said goodbye
   std::vector<NodeId> violators_;  // closed after the event that showed it
 

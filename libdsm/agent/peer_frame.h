@@ -18,6 +18,7 @@ enum class FrameKind : uint8_t {
   kGoodbye = 3,    // no body: the sender was told to shut down, its end is no loss
   kCpuQuestion = 4,  // body: CpuQuestion
   kCpuAnswer = 5,    // body: CpuAnswer
+  kMeshComplete = 6, // no body; to node 0, once: the sender is connected to everybody
 };
 
 // Greeting of a byte stream between two nodes.

@@ -142,6 +142,21 @@ int change_map(int socket) {
   return 0;
 }
 
+// Two workers that are connected to node 0 long before they are to each other: the application must not be let in before,
+// or what one of them asks of the other's shards is lost.
+int late_mesh(int socket) {
+  Stage s(socket);
+  constexpr uint64_t kBlocks = 128;  // some of each node's shards
+  s.runtime.map(kRegion, kBlocks * kBlock, kReadWrite);
+  for (unsigned node : {1u, 2u})
+    for (uint64_t b = 0; b < kBlocks; ++b) s.store(node, kRegion + b * kBlock + node * kPage, b + node);
+  for (uint64_t b = 0; b < kBlocks; ++b) {
+    demand_equal(s.load(2, kRegion + b * kBlock + kPage), b + 1, "value of node 1 at node 2");
+    demand_equal(s.load(1, kRegion + b * kBlock + 2 * kPage), b + 2, "value of node 2 at node 1");
+  }
+  return 0;
+}
+
 int map_files(int socket) {
   Stage s(socket);
   dsm::os::Fd file(::memfd_create("file", 0));
@@ -196,16 +211,18 @@ struct Scenario {
   const char* name;
   unsigned nodes;
   int (*application)(int socket);
+  int hold_link_ms = 0;
 };
 constexpr Scenario kScenarios[] = {
     {"pass_values", 2, pass_values},       {"count_together", 2, count_together},
     {"count_together_4", 4, count_together}, {"share_bulk", 2, share_bulk},
     {"share_bulk_3", 3, share_bulk},       {"change_map", 2, change_map},
-    {"map_files", 2, map_files},
+    {"map_files", 2, map_files},           {"late_mesh", 3, late_mesh, 400},
 };
 
 bool run(const Scenario& scenario, JobOptions options) {
   options.nodes = scenario.nodes;
+  options.hold_link_ms = scenario.hold_link_ms;
   Job job(options);
   job.start(scenario.application);
   int status = job.wait_application(30000);

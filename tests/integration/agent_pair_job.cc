@@ -136,8 +136,12 @@ void Job::start(const std::function<int(int)>& application) {
     peers.push_back({{"node", k}, {"addr", "127.0.0.2"}, {"port", 1}});
     cpus.push_back(1);
   }
-  for (unsigned k = 0; k < agents_.size(); ++k)
-    tell(k, {{"cmd", "peers"}, {"peers", peers}, {"cpus", cpus}, {"app_pid", application_}});
+  if (options_.hold_link_ms > 0) slow_link_ = std::make_unique<SlowLink>(at[1].port, options_.hold_link_ms);
+  for (unsigned k = 0; k < agents_.size(); ++k) {
+    json known = peers;
+    if (slow_link_ && k + 1 == agents_.size()) known[1]["port"] = slow_link_->port();
+    tell(k, {{"cmd", "peers"}, {"peers", known}, {"cpus", cpus}, {"app_pid", application_}});
+  }
   if (before_ready) before_ready(at);
   for (unsigned k = 0; k < agents_.size(); ++k)
     if (expect(k, "ready", kStartDeadlineMs).is_null()) give_up("agent does not become ready");

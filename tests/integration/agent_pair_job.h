@@ -2,6 +2,7 @@
 // A job of real agents around a fake application and fake vessels: what a launcher does, as far as a test needs it.
 #pragma once
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -10,6 +11,7 @@
 #include "libdsm/os/fd.h"
 #include "libdsm/transport/job_secret.h"
 #include "libdsm/transport/transport.h"
+#include "tests/integration/slow_link.h"
 
 namespace agent_pair {
 
@@ -21,6 +23,7 @@ struct JobOptions {
   std::string encrypt = "auth";
   unsigned agents = 0;  // so many are real; the others are played by the test. 0: all
   unsigned heartbeat_ms = 500;
+  int hold_link_ms = 0;  // the last node reaches node 1 only so much later
   bool verbose = false;
 };
 
@@ -61,6 +64,7 @@ class Job {
   JobOptions options_;
   std::vector<Agent> agents_;
   int application_ = 0;
+  std::unique_ptr<SlowLink> slow_link_;
 };
 
 }  // namespace agent_pair

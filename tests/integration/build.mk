@@ -1,5 +1,5 @@
 # Real agents around a fake application and fake vessels: the data path without the runtime.
-agent_pair_parts := $(addprefix tests/integration/,agent_pair_job.cc agent_pair_orders.cc agent_pair_runtime.cc)
+agent_pair_parts := $(addprefix tests/integration/,agent_pair_job.cc agent_pair_orders.cc agent_pair_runtime.cc slow_link.cc)
 $(eval $(call tool,agent_pair,tests/integration/agent_pair.cc $(agent_pair_parts),dsm_os dsm_base))
 CHECKS += agent_pair|180|$(O)/tests/agent_pair --dsmd $(O)/bin/dsmd
 CHECKS += agent_pair_encrypted|180|$(O)/tests/agent_pair --dsmd $(O)/bin/dsmd --encrypt on

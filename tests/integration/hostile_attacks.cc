@@ -151,6 +151,11 @@ std::vector<std::byte> unknown_frame(const Attack&, uint16_t, uint16_t) {
   const std::byte kind{200};
   return framed({&kind, 1});
 }
+std::vector<std::byte> mesh_complete() {
+  const std::byte kind{static_cast<std::byte>(agent::FrameKind::kMeshComplete)};
+  return framed({&kind, 1});
+}
+std::vector<std::byte> mesh_complete_again(const Attack&, uint16_t, uint16_t) { return mesh_complete(); }
 
 }  // namespace
 
@@ -177,6 +182,7 @@ std::vector<Attack> all_attacks() {
   all.push_back({"frame_with_a_huge_header", false, huge_header});
   all.push_back({"frame_with_a_huge_payload", true, huge_payload});
   all.push_back({"frame_of_unknown_kind", false, unknown_frame});
+  all.push_back({"mesh_complete_again", false, mesh_complete_again});
   for (size_t seed = 1; seed <= 4; ++seed) {
     all.push_back({"noise_" + std::to_string(seed), seed % 2 == 0, noise, Outcome::kClosed, seed});
     all.push_back({"noise_in_a_frame_" + std::to_string(seed), false, noise_in_frames, Outcome::kClosed, seed});
@@ -217,9 +223,13 @@ void HostilePeer::connect(const transport::Endpoint& at, unsigned node, unsigned
   }
 }
 
+void HostilePeer::say_mesh_complete() { send(link_[0], mesh_complete()); }
+
 void HostilePeer::attack(const Attack& attack) {
-  Link& link = link_[attack.on_data ? 1 : 0];
-  const std::vector<std::byte> bytes = attack.bytes(attack, static_cast<uint16_t>(node_), static_cast<uint16_t>(agent_));
+  send(link_[attack.on_data ? 1 : 0], attack.bytes(attack, static_cast<uint16_t>(node_), static_cast<uint16_t>(agent_)));
+}
+
+void HostilePeer::send(Link& link, std::span<const std::byte> bytes) {
   uint64_t sent = 0, calls = 0;
   if (!link.sealed) {
     os::send_now(link.fd.get(), bytes);  // the agent may close before it has taken all

@@ -31,6 +31,8 @@ class HostilePeer {
 
   // Opens both connections of `node` to the agent at `at`. Ends the test if it is not taken.
   void connect(const dsm::transport::Endpoint& at, unsigned node, unsigned agent, const JobOptions& job);
+  // As an honest node does that is connected to all others; node 0 waits for it.
+  void say_mesh_complete();
   void attack(const Attack& attack);
   bool closed_within(int milliseconds);
   unsigned node() const { return node_; }
@@ -40,6 +42,8 @@ class HostilePeer {
     dsm::os::Fd fd;
     std::unique_ptr<dsm::transport::SealedStream> sealed;
   };
+  void send(Link& link, std::span<const std::byte> bytes);
+
   unsigned node_ = 0, agent_ = 0;
   std::unique_ptr<dsm::transport::Authenticator> authenticator_;
   Link link_[2];  // messages, data

@@ -74,6 +74,7 @@ int attack_all(JobOptions options) {
   job.before_ready = [&](const std::vector<dsm::transport::Endpoint>& agents) {
     for (unsigned i = 0; i < attacks.size(); ++i)
       for (unsigned k = 0; k < kAgents; ++k) peers[i][k].connect(agents[k], kAgents + i, k, options);
+    for (auto& pair : peers) pair[0].say_mesh_complete();
   };
   job.start([&](int socket) { return ping_pong(socket, stop[1]); });
   bool good = true;
