@@ -26,7 +26,8 @@ class ActiveStreams {
   Stream* over(PageNo page, ThreadUses& threads) const {
     for (const ThreadId id : latest_) {
       const auto t = threads.find(id.value);
-      if (t != threads.end() && t->second.stream.covers(page)) return &t->second.stream;
+      if (t == threads.end()) continue;
+      if (Stream* stream = t->second.streams.covering(page)) return stream;
     }
     return nullptr;
   }

@@ -60,7 +60,7 @@ void CacheController::digest(Hasher& out) const {
     h.add(uint64_t(t.blocked) | uint64_t(t.waiting) << 8 | uint64_t(t.lost) << 16 | uint64_t(t.losses) << 32);
     if (t.losses != 0) h.add(t.waits), h.add(t.last_wait_ns);
     for (unsigned i = 0; i < t.chained; ++i) h.add(t.chain[i].value);
-    if (config_.prefetch_max > 1) h.add(t.stream.state());
+    if (config_.prefetch_max > 1) h.add(t.streams.state());
     h.add(t.zero_next.value);
     h.add(t.zero_batch);
     out.add_unordered(h);

@@ -42,7 +42,7 @@ void CacheController::on_fault(const Fault& f, TimeNs now, Actions& out) {
     request(f.page, 1, f.access, &f, out);
     return;
   }
-  const Ahead ahead = thread.stream.on_miss(f.page, f.access, config_.prefetch_max);
+  const Ahead ahead = thread.streams.on_miss(f.page, f.access, config_.prefetch_max);
   if (ahead.count > 1) streams_.note(f.thread);
   request(f.page, ahead.count, f.access, &f, out);
   fetch_ahead(ahead, f.access, out);
@@ -83,7 +83,7 @@ void CacheController::join(Pending& p, const Fault& f, TimeNs now, Actions& out)
   if (!was_ahead) return;
   counters_.prefetch_used += p.count;
   const Access access = p.access;
-  fetch_ahead(thread.stream.on_ahead(f.page, access, config_.prefetch_max), access, out);
+  fetch_ahead(thread.streams.on_ahead(f.page, access, config_.prefetch_max), access, out);
 }
 
 void CacheController::fetch_ahead(const Ahead& ahead, Access access, Actions& out) {
@@ -120,7 +120,7 @@ void CacheController::map_here(PageEntry& e, const Fault& f, TimeNs now, Actions
   if (fresh) note_use(f.page, f.thread, now);
   if (was_ahead) {
     ThreadUse& thread = threads_[f.thread.value];
-    fetch_ahead(thread.stream.on_ahead(f.page, access, config_.prefetch_max), access, out);
+    fetch_ahead(thread.streams.on_ahead(f.page, access, config_.prefetch_max), access, out);
   }
 }
 

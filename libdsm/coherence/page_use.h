@@ -8,7 +8,7 @@
 
 #include "libdsm/base/ids.h"
 #include "libdsm/coherence/lease.h"
-#include "libdsm/coherence/prefetch.h"
+#include "libdsm/coherence/thread_streams.h"
 
 namespace dsm::coherence {
 
@@ -31,7 +31,7 @@ struct ThreadUse {
   bool lost = false;                   // ... this wait is one
   TimeNs waiting_since = 0;
   TimeNs last_wait_ns = 0;             // a hold that is shorter than the waits it must cover is useless
-  Stream stream;
+  ThreadStreams streams;
   PageNo zero_next{};                 // first touches go on here ...
   uint16_t zero_batch = 0;            // ... with so many pages
 };

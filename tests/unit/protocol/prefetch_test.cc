@@ -58,6 +58,46 @@ TEST(Prefetch, ScatteredReadsFetchNothingAhead) {
   EXPECT_LE(c.cache[1].counters().prefetched, 12u);
 }
 
+TEST(Prefetch, ArraysThatAreReadTogetherAreFetchedAheadEach) {
+  SmallCluster c(2, ahead());
+  for (unsigned array = 0; array < 3; ++array)
+    for (unsigned i = 0; i < 512; ++i) c.native_write(page_at(40 + 20 * array, i), i + 1);
+  for (unsigned i = 0; i < 512; ++i)
+    for (unsigned array = 0; array < 3; ++array) {
+      if (array == 2) ASSERT_TRUE(c.store(1, page_at(80, i), 5));
+      else ASSERT_TRUE(c.load(1, page_at(40 + 20 * array, i)));
+    }
+  const auto& n = c.cache[1].counters();
+  EXPECT_LE(n.read_faults + n.write_faults, 12u);
+  EXPECT_LE(c.count("Request"), 2 * 512u / 64 + 512u / 16 + 30);
+  EXPECT_TRUE(c.quiet_now());
+}
+
+// A thread's share of the rows of a picture: 17 pages of every 68. What lies between is the other threads'.
+TEST(Prefetch, StretchesAreExpectedToBeAsLongAsTheOnesBefore) {
+  SmallCluster c(2, ahead());
+  constexpr unsigned kShare = 17, kTurn = 68, kTurns = 40;
+  for (unsigned i = 0; i < kTurn * kTurns; ++i) c.native_write(page_at(40, 0) + i, i + 1);
+  for (unsigned turn = 0; turn < kTurns; ++turn)
+    for (unsigned i = 0; i < kShare; ++i) ASSERT_TRUE(c.store(1, page_at(40, 0) + turn * kTurn + i, 1));
+  unsigned taken = 0;
+  for (unsigned i = 0; i < kTurn * kTurns; ++i)
+    taken += i % kTurn >= kShare && c.cache[1].state_of(page_at(40, 0) + i) != coherence::PageState::kInvalid;
+  EXPECT_LE(taken, 100u);
+  EXPECT_LE(c.cache[1].counters().write_faults, kTurns * 4);
+}
+
+// A stretch that is longer than the ones before is recognised as such.
+TEST(Prefetch, ALongerStretchGrowsAgain) {
+  SmallCluster c(2, ahead());
+  for (unsigned i = 0; i < 8 * 512; ++i) c.native_write(page_at(40, 0) + i, i + 1);
+  for (unsigned turn = 0; turn < 3; ++turn)
+    for (unsigned i = 0; i < 12; ++i) ASSERT_TRUE(c.load(1, page_at(40, turn * 100 + i)));
+  c.clear();
+  for (unsigned i = 400; i < 8 * 512; ++i) ASSERT_TRUE(c.load(1, page_at(40, 0) + i));
+  EXPECT_LE(c.count("Request"), 3700u / 64 + 20);
+}
+
 // A stream that runs into the end of the address space (the strings on top of the main stack) or, with a stride, below
 // zero, must not ask for pages that no receiver accepts.
 TEST(Prefetch, StreamsEndWithTheAddressSpace) {
