@@ -20,7 +20,8 @@ abi::ThreadState state_of(const abi::ThreadSlot& slot) {
 const char* name_of(abi::ThreadState state) {
   switch (state) {
     case abi::ThreadState::kRunning: return "running";
-    case abi::ThreadState::kBlocked: return "blocked";
+    case abi::ThreadState::kBlocked:
+    case abi::ThreadState::kWaiting: return "blocked";
     case abi::ThreadState::kShadow: return "shadow";
     case abi::ThreadState::kFree: break;
   }
@@ -64,7 +65,7 @@ void ThreadBoard::list_living(NodeId self, std::vector<stats::ThreadStats>& out)
     const abi::ThreadSlot& slot = board()->slot[i];
     abi::ThreadState state = state_of(slot);
     // The origin's slot of a remote thread is its shadow; the thread itself is listed by the node where it runs.
-    if (state == abi::ThreadState::kFree || state == abi::ThreadState::kShadow) continue;
+    if (state == abi::ThreadState::kFree || state == abi::ThreadState::kShadow || peek(slot.node) != self.value) continue;
     out.push_back(stats_of(slot, self, name_of(state)));
   }
 }
@@ -81,6 +82,54 @@ uint64_t ThreadBoard::threads_here(NodeId self) const {
   list_living(self, threads);
   return threads.size();
 }
+
+std::optional<ThreadBoard::Program> ThreadBoard::program_in(uint32_t index) const {
+  abi::ThreadSlot& slot = static_cast<abi::Board*>(mapping_.address())->slot[index];
+  // In one order with the runtime's own look at the request (board::set_state_and_look).
+  const auto state = std::atomic_ref<abi::ThreadState>(slot.state).load(std::memory_order_seq_cst);
+  if (state == abi::ThreadState::kFree) return std::nullopt;
+  Program p{index, peek(slot.tid), peek(slot.kernel_tid), peek(slot.node), state == abi::ThreadState::kBlocked, {}};
+  const uint64_t request = peek(slot.move_request);
+  if (request != 0 && abi::request_tid(request) == p.tid) p.asked = abi::request_node(request);
+  return p;
+}
+
+std::optional<ThreadBoard::Program> ThreadBoard::find(int tid) const {
+  for (uint32_t i = 0; i < slots_in_use(); ++i)
+    if (peek(board()->slot[i].tid) == static_cast<uint32_t>(tid))
+      if (auto p = program_in(i)) return p;
+  return std::nullopt;
+}
+
+std::vector<ThreadBoard::Program> ThreadBoard::list_program() const {
+  std::vector<Program> all;
+  for (uint32_t i = 0; i < slots_in_use(); ++i)
+    if (auto p = program_in(i)) all.push_back(*p);
+  return all;
+}
+
+bool ThreadBoard::ask_to_move(const Program& thread, unsigned node) {
+  std::atomic_ref<uint64_t>(writable()->slot[thread.slot].move_request)
+      .store(abi::move_request(thread.tid, node), std::memory_order_seq_cst);
+  auto now = program_in(thread.slot);
+  return now && now->tid == thread.tid && !now->blocked;
+}
+
+void ThreadBoard::set_drained(unsigned node, bool drained) {
+  if (!board() || node >= abi::kBoardNodes) return;
+  std::atomic_ref<uint64_t> word(writable()->drained[node / 64]);
+  const uint64_t bit = uint64_t{1} << (node % 64);
+  if (drained) word.fetch_or(bit);
+  else word.fetch_and(~bit);
+}
+
+void ThreadBoard::set_cpus(const std::vector<unsigned>& cpus_of_nodes) {
+  if (!board()) return;
+  for (size_t i = 0; i < cpus_of_nodes.size() && i < abi::kBoardNodes; ++i)
+    std::atomic_ref<uint16_t>(writable()->cpus[i]).store(static_cast<uint16_t>(std::min(cpus_of_nodes[i], 0xffffu)));
+}
+
+uint64_t ThreadBoard::migrations() const { return board() ? peek(board()->migrations_ever) : 0; }
 
 uint64_t ThreadBoard::threads_run(NodeId self) const {
   if (!board()) return 0;

@@ -7,23 +7,23 @@
 
 namespace dsm::os {
 
-ReadOnlyMapping::ReadOnlyMapping(Fd fd, size_t bytes) : bytes_(bytes) {
+SharedMapping::SharedMapping(Fd fd, size_t bytes) : bytes_(bytes) {
   struct stat info;
   if (::fstat(fd.get(), &info) < 0 || info.st_size < static_cast<off_t>(bytes)) return;
-  void* at = ::mmap(nullptr, bytes, PROT_READ, MAP_SHARED, fd.get(), 0);
+  void* at = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd.get(), 0);
   if (at != MAP_FAILED) address_ = at;
 }
 
-ReadOnlyMapping::ReadOnlyMapping(ReadOnlyMapping&& other) noexcept
+SharedMapping::SharedMapping(SharedMapping&& other) noexcept
     : address_(std::exchange(other.address_, nullptr)), bytes_(other.bytes_) {}
 
-ReadOnlyMapping& ReadOnlyMapping::operator=(ReadOnlyMapping&& other) noexcept {
+SharedMapping& SharedMapping::operator=(SharedMapping&& other) noexcept {
   std::swap(address_, other.address_);
   std::swap(bytes_, other.bytes_);
   return *this;
 }
 
-ReadOnlyMapping::~ReadOnlyMapping() {
+SharedMapping::~SharedMapping() {
   if (address_ != nullptr) ::munmap(address_, bytes_);
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A shared, read-only mapping of a memfd that another process writes.
+// A shared mapping of a memfd that another process has mapped as well. Whoever reads what the other writes checks it.
 #pragma once
 #include <cstddef>
 
@@ -7,16 +7,16 @@
 
 namespace dsm::os {
 
-class ReadOnlyMapping {
+class SharedMapping {
  public:
-  ReadOnlyMapping() = default;
+  SharedMapping() = default;
   // No mapping (address() == nullptr) if the file is shorter than `bytes`: reading behind its end would be SIGBUS.
-  ReadOnlyMapping(Fd fd, size_t bytes);
-  ReadOnlyMapping(ReadOnlyMapping&& other) noexcept;
-  ReadOnlyMapping& operator=(ReadOnlyMapping&& other) noexcept;
-  ~ReadOnlyMapping();
+  SharedMapping(Fd fd, size_t bytes);
+  SharedMapping(SharedMapping&& other) noexcept;
+  SharedMapping& operator=(SharedMapping&& other) noexcept;
+  ~SharedMapping();
 
-  const void* address() const { return address_; }
+  void* address() const { return address_; }
 
  private:
   void* address_ = nullptr;

@@ -37,6 +37,11 @@ int dsm_node(void)
 	return node > 0 ? (int)node : 0;
 }
 
+int dsm_migrate(int node)
+{
+	return (int)dsm_call(DSM_CALL_MIGRATE, (void *)(long)node);
+}
+
 int dsm_get_stats(struct dsm_stats *stats)
 {
 	long result = dsm_call(DSM_CALL_STATS, stats);

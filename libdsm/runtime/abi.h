@@ -26,8 +26,9 @@ inline constexpr uint64_t kVdsoBase = 0x60fff0000000;           // same in every
 
 // ---- Signals that the runtime reserves -------------------------------------------------------------------------
 inline constexpr int kSignalRefusal = 61;   // agent -> faulting thread: si_errno = Refusal, si_value = address
-inline constexpr int kSignalKick = 62;      // vessel control thread -> vessel thread: look at your mailbox
-inline constexpr int kSignalStop = 63;      // stop the world, move a thread
+inline constexpr int kSignalKick = 62;      // vessel control thread -> vessel thread: ask your shadow. Origin's agent -> thread of the
+                                            //   program: look at your slot's move_request
+inline constexpr int kSignalStop = 63;      // stop the world; the program is gone
 
 // Why an access was refused. The faulting instruction gets the real signal, except kPinned: the thread moves to
 // the origin and goes on there.
@@ -109,7 +110,20 @@ struct Welcome {
   uint32_t origin_clock;         // nodes on several hosts: no vdso, and the monotonic clocks are the origin's
   uint32_t cpus_of_node[1];      // of this node
 };
-enum Placement : uint32_t { kPlaceRoundRobin = 0, kPlaceFill = 1, kPlaceLocal = 2, kPlaceNode = 3 };
+enum Placement : uint32_t { kPlaceRoundRobin = 0, kPlaceFill = 1, kPlaceLocal = 2, kPlaceNode = 3, kPlaceLeast = 4 };
+// What `--place` calls them, and what the runtime runs (placement_policies.h). kPlaceNode is written node:K.
+struct PlacementName {
+  const char* name;
+  Placement policy;
+  const char* what;
+};
+inline constexpr PlacementName kPlacementNames[] = {
+    {"rr", kPlaceRoundRobin, "round robin"},
+    {"fill", kPlaceFill, "node by node"},
+    {"local", kPlaceLocal, "all on node 0"},
+    {"node", kPlaceNode, "all on node K"},
+    {"least", kPlaceLeast, "where the fewest threads run for a CPU"},
+};
 struct Reply {
   int64_t status;                // 0 or -errno
 };
@@ -137,7 +151,8 @@ static_assert(sizeof(Packet) == 128);
 
 // ---- Thread board ----------------------------------------------------------------------------------------------
 // One memfd per process, mapped shared by runtime (writer) and agent (reader). Every field is written by the
-// thread that owns the slot, relaxed except where noted; the agent reads only.
+// thread that owns the slot, relaxed except where noted. The agent writes `drained`, `cpus` and, to ask a thread to
+// move, `move_request`; it reads the rest.
 inline constexpr uint32_t kBoardSlots = 8192;
 inline constexpr uint32_t kEndedSlots = 8192;   // the last threads that ended here, for the report
 
@@ -146,7 +161,13 @@ enum class ThreadState : uint32_t {
   kRunning = 1,    // user code (or about to be)
   kBlocked = 2,    // inside a system call that may block; uses no page until it is kRunning again (release store)
   kShadow = 3,     // origin only: the thread runs elsewhere, on `node`
+  kWaiting = 4,    // as kBlocked, and an interruption does no harm: the call is made again as it was
 };
+
+// A wish in a slot: this thread shall go on on that node. It names the tid, since slots are used again.
+constexpr uint64_t move_request(uint32_t tid, uint32_t node) { return uint64_t{tid} << 32 | (node + 1); }
+constexpr uint32_t request_tid(uint64_t request) { return static_cast<uint32_t>(request >> 32); }
+constexpr uint32_t request_node(uint64_t request) { return static_cast<uint32_t>(request) - 1; }   // request != 0
 
 struct ThreadSlot {
   uint32_t tid;              // the program's tid
@@ -157,18 +178,24 @@ struct ThreadSlot {
   uint32_t visited_nodes;    // bit n: ran on node n (n < 32)
   uint64_t local_calls, delegated_calls;
   uint64_t cpu_ns;           // consumed here so far; written at exit and at every blocking call
-  uint64_t reserved[2];
+  uint64_t move_request;     // 0: none. The agent stores (then looks at `state`), the thread takes; both seq_cst
+  uint64_t reserved;
 };
 static_assert(sizeof(ThreadSlot) == 64);
+
+inline constexpr uint32_t kBoardNodes = 256;
 
 struct Board {
   uint32_t version;
   uint32_t high_water;       // slots in use are below this; only grows
   uint32_t threads_ever;     // threads created in the program's life
   uint32_t remote_threads_ever;
-  uint32_t remote_by_node[256];
+  uint32_t remote_by_node[kBoardNodes];
   uint32_t ended_ever;       // ended[ended_ever % kEndedSlots] is written next
-  uint32_t pad[11];
+  uint32_t migrations_ever;  // moves that were completed, of all threads
+  uint64_t drained[kBoardNodes / 64];   // bit n: no new thread goes to node n; written by the origin's agent
+  uint32_t pad[2];
+  uint16_t cpus[kBoardNodes];           // of each node; written by the origin's agent before Welcome
   ThreadSlot slot[kBoardSlots];
   ThreadSlot ended[kEndedSlots];   // state kFree; the rest as it was at the end
 };

@@ -13,10 +13,27 @@ void raise_high_water(abi::Board& board, uint32_t index) {
   }
 }
 
+// A thread that comes and goes has one entry. Its migrations are the origin's to tell.
+bool add_to_earlier(abi::Board& board, const abi::ThreadSlot& slot) {
+  constexpr uint32_t kLookBack = 256;
+  const uint32_t ever = __atomic_load_n(&board.ended_ever, __ATOMIC_RELAXED);
+  for (uint32_t back = 1; back <= kLookBack && back <= ever; back++) {
+    abi::ThreadSlot& entry = board.ended[(ever - back) % abi::kEndedSlots];
+    if (entry.tid != slot.tid) continue;
+    entry.cpu_ns += slot.cpu_ns;
+    entry.local_calls += slot.local_calls;
+    entry.delegated_calls += slot.delegated_calls;
+    return true;
+  }
+  return false;
+}
+
 void remember_ended(const abi::ThreadSlot& slot) {
   abi::Board& board = *process().board;
+  if (is_vessel() && add_to_earlier(board, slot)) return;
   const uint32_t at = __atomic_fetch_add(&board.ended_ever, 1, __ATOMIC_RELAXED) % abi::kEndedSlots;
   board.ended[at] = slot;
+  if (is_vessel()) board.ended[at].migrations = 0;
 }
 
 }  // namespace
@@ -24,7 +41,7 @@ void remember_ended(const abi::ThreadSlot& slot) {
 void enter(Thread& thread, abi::ThreadState state, uint32_t node) {
   abi::ThreadSlot* slot = thread.board;
   if (slot == nullptr) return;
-  if (slot->tid != static_cast<uint32_t>(thread.tid)) *slot = {};
+  if (slot->tid != static_cast<uint32_t>(thread.tid) || slot->state == abi::ThreadState::kFree) *slot = {};
   slot->tid = static_cast<uint32_t>(thread.tid);
   slot->kernel_tid = static_cast<uint32_t>(thread.kernel_tid);
   slot->node = node;
@@ -37,7 +54,7 @@ void enter(Thread& thread, abi::ThreadState state, uint32_t node) {
 void leave(Thread& thread) {
   if (thread.board == nullptr) return;
   const abi::ThreadState before = thread.board->state;
-  const bool ran_here = before == abi::ThreadState::kRunning || before == abi::ThreadState::kBlocked;
+  const bool ran_here = (before != abi::ThreadState::kShadow && before != abi::ThreadState::kFree) || thread.board->migrations != 0;
   update_cpu_time(thread);
   set_state(thread, abi::ThreadState::kFree);
   if (ran_here) remember_ended(*thread.board);
@@ -54,8 +71,32 @@ void count_creation(uint32_t node) {
 void count_migration(Thread& thread, uint32_t to_node) {
   if (thread.board == nullptr) return;
   thread.board->migrations++;
+  __atomic_fetch_add(&process().board->migrations_ever, 1, __ATOMIC_RELAXED);
   thread.board->node = to_node;
   if (to_node < 32) thread.board->visited_nodes |= 1u << to_node;
+}
+
+bool has_request(const Thread& thread) {
+  if (thread.board == nullptr) return false;
+  const uint64_t request = load_ordered(thread.board->move_request);
+  return request != 0 && abi::request_tid(request) == static_cast<uint32_t>(thread.tid);
+}
+
+uint32_t take_request(Thread& thread) {
+  if (thread.board == nullptr) return kNoNode;
+  const uint64_t request = __atomic_exchange_n(&thread.board->move_request, 0, __ATOMIC_SEQ_CST);
+  return request != 0 && abi::request_tid(request) == static_cast<uint32_t>(thread.tid) ? abi::request_node(request) : kNoNode;
+}
+
+bool place_request(Thread& thread, uint32_t node) {
+  if (thread.board == nullptr) return true;
+  store_ordered(thread.board->move_request, abi::move_request(static_cast<uint32_t>(thread.tid), node));
+  return load_ordered(thread.board->state) != abi::ThreadState::kBlocked;
+}
+
+bool set_state_and_look(Thread& thread, abi::ThreadState state) {
+  store_ordered(thread.board->state, state);
+  return has_request(thread);
 }
 
 uint64_t kernel_thread_cpu_ns() {
@@ -65,6 +106,10 @@ uint64_t kernel_thread_cpu_ns() {
 }
 
 uint64_t thread_cpu_ns(const Thread& thread) { return kernel_thread_cpu_ns() - thread.remote.cpu_base_ns; }
+
+uint64_t program_thread_cpu_ns(const Thread& thread) {
+  return kernel_thread_cpu_ns() + static_cast<uint64_t>(thread.remote.cpu_carry_ns);
+}
 
 void update_cpu_time(Thread& thread) {
   if (thread.board != nullptr) thread.board->cpu_ns = thread_cpu_ns(thread);

@@ -9,11 +9,23 @@ namespace dsm::runtime::board {
 
 // A thread of the program begins (or goes on) on `node`; `state` as it is in this process.
 void enter(Thread& thread, abi::ThreadState state, uint32_t node);
-// It has left this process or ended: the slot keeps its numbers until it is used again.
+// It has left this process or ended: the slot keeps its numbers until it is used again. What it did here is remembered under its tid.
 void leave(Thread& thread);
 // The program has created a thread, on `node`.
 void count_creation(uint32_t node);
 void count_migration(Thread& thread, uint32_t to_node);
+
+// ---- Requests to move (migrate.h) -------------------------------------------------------------------------------------
+inline constexpr uint32_t kNoNode = ~uint32_t{0};
+// Its slot asks this thread to move.
+bool has_request(const Thread& thread);
+// The node that the request names, and the request is gone; kNoNode if there is none.
+uint32_t take_request(Thread& thread);
+// A wish of this process's own (the vessel's service thread on behalf of the origin). True: the thread is in no call that may
+// sleep and must be kicked; else it looks when the call ends.
+bool place_request(Thread& thread, uint32_t node);
+// The end of a call that may sleep: the slot's state, then a look at the request, in this order. True if there is one.
+bool set_state_and_look(Thread& thread, abi::ThreadState state);
 
 inline void set_state(Thread& thread, abi::ThreadState state) {
   if (thread.board != nullptr) store_release(thread.board->state, state);
@@ -23,6 +35,8 @@ inline void set_state(Thread& thread, abi::ThreadState state) {
 uint64_t kernel_thread_cpu_ns();
 // What the program's thread, the calling one, has consumed in this process since it came, in ns.
 uint64_t thread_cpu_ns(const Thread& thread);
+// What it has consumed on all its nodes.
+uint64_t program_thread_cpu_ns(const Thread& thread);
 // thread.board->cpu_ns := what the program's thread has consumed in this process.
 void update_cpu_time(Thread& thread);
 

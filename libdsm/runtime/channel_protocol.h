@@ -39,6 +39,8 @@ enum Flag : uint16_t {
   kPresent = 8,       // kSignal: there is one to deliver
   kRestartable = 32,  // kResult: -EINTR of a call that the kernel makes again under SA_RESTART
   kAgain = 64,        // kSyscall: the last call goes on, and so does its time limit
+  kMayMove = 128,     // kSignalFetch: the thread stands where it may be moved
+  kMove = 256,        // kSignal: and it shall: kHome is next. kHome: that is why it comes. kKick: that is all there is
 };
 
 struct Header {
@@ -60,8 +62,11 @@ struct Baggage {
   uint64_t mask;
   AltStack alt_stack;
   uint64_t robust_head, robust_bytes;
+  uint64_t cpu_ns;         // kSpawn: consumed so far. kHome: consumed on the node that it leaves
+  uint32_t migrations;     // kSpawn: this one included
+  uint32_t pad;
 };
-static_assert(sizeof(Baggage) == 48);
+static_assert(sizeof(Baggage) == 64);
 
 struct Spawn {
   Header header;
@@ -71,7 +76,7 @@ struct Spawn {
   Baggage baggage;
   Registers registers;
 };
-static_assert(sizeof(Spawn) == 392 && offsetof(Spawn, registers) == 72);
+static_assert(sizeof(Spawn) == 408 && offsetof(Spawn, registers) == 88);
 
 struct Started {
   Header header;
@@ -109,7 +114,7 @@ struct Clone {
   Baggage baggage;
   Registers registers;     // of the parent, behind the system call
 };
-static_assert(sizeof(Clone) == 440);
+static_assert(sizeof(Clone) == 456);
 
 struct Exit {
   Header header;
@@ -124,7 +129,7 @@ struct Home {
   Baggage baggage;
   Registers registers;
 };
-static_assert(sizeof(Home) == 376);
+static_assert(sizeof(Home) == 392);
 
 struct SignalFetch {
   Header header;

@@ -35,6 +35,13 @@ Timeval timeval_of(uint64_t ns) {
   return {static_cast<int64_t>(ns / kNsPerSecond), static_cast<int64_t>(ns % kNsPerSecond / 1000)};
 }
 
+// Of the calling thread's `usage` in this process's kernel, what it has consumed on all its nodes.
+void set_thread_times(const Thread& thread, Usage& usage) {
+  const uint64_t total = board::program_thread_cpu_ns(thread), system = ns_of(usage.system);
+  usage.system = timeval_of(system < total ? system : total);
+  usage.user = timeval_of(system < total ? total - system : 0);
+}
+
 // Of all other nodes, in ns. Costs a round trip, at most once a millisecond, once a thread has run elsewhere.
 uint64_t cpu_ns_elsewhere() {
   if (__atomic_load_n(&process().board->remote_threads_ever, __ATOMIC_RELAXED) == 0) return 0;
@@ -56,6 +63,10 @@ bool is_own_process_clock(int32_t clock) {
 
 int64_t clock_gettime_at_origin(Call& call) {
   const auto clock = static_cast<int32_t>(call.arg[0]);
+  if (clock == CLOCK_THREAD_CPUTIME_ID) {
+    const uint64_t ns = board::program_thread_cpu_ns(call.thread);
+    return write_program(call.arg[1], Timespec{static_cast<int64_t>(ns / kNsPerSecond), static_cast<int64_t>(ns % kNsPerSecond)});
+  }
   if (!is_own_process_clock(clock)) return run_natively(call);
   Timespec time = {};
   if (const int64_t error = sys(call.number, clock, &time); error != 0) return error;
@@ -65,9 +76,13 @@ int64_t clock_gettime_at_origin(Call& call) {
 
 int64_t getrusage_at_origin(Call& call) {
   const auto who = static_cast<int32_t>(call.arg[0]);
-  if (who != kSelf) return run_natively(call);
+  if (who != kSelf && who != kThread) return run_natively(call);
   Usage usage = {};
   if (const int64_t error = sys(call.number, who, &usage); error != 0) return error;
+  if (who == kThread) {
+    if (call.thread.remote.cpu_carry_ns != 0) set_thread_times(call.thread, usage);
+    return copy_to_program(call.arg[1], &usage, sizeof usage);
+  }
   usage.user = timeval_of(ns_of(usage.user) + cpu_ns_elsewhere());
   return copy_to_program(call.arg[1], &usage, sizeof usage);
 }
@@ -77,9 +92,7 @@ int64_t getrusage_in_vessel(Call& call) {
   if (who != kThread) return delegate(call);
   Usage usage = {};
   if (const int64_t error = sys(call.number, who, &usage); error != 0) return error;
-  const uint64_t total = board::thread_cpu_ns(call.thread), system = ns_of(usage.system);
-  usage.system = timeval_of(system < total ? system : total);
-  usage.user = timeval_of(system < total ? total - system : 0);
+  set_thread_times(call.thread, usage);
   return copy_to_program(call.arg[1], &usage, sizeof usage);
 }
 

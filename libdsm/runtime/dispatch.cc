@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "libdsm/runtime/dispatch.h"
 
-#include "libdsm/runtime/atomics.h"
+#include "libdsm/runtime/board_slots.h"
 #include "libdsm/runtime/dsm_hints.h"
 #include "libdsm/runtime/runtime_log.h"
 #include "libdsm/runtime/runtime_process.h"
@@ -10,22 +10,30 @@
 namespace dsm::runtime {
 namespace {
 
-// Says on the thread board that the thread is in a call that may sleep. The release on the way back pairs with the
-// agent's acquire: what it sees as kRunning may use pages again.
+// Says on the thread board that the thread is in a call that may sleep. The store on the way back pairs with the
+// agent's acquire: what it sees as kRunning may use pages again. A request to move that came meanwhile is announced.
 class BlockedScope {
  public:
   BlockedScope(Thread& thread, bool may_block) : slot_(may_block ? thread.board : nullptr) {
+    thread_ = &thread;
     if (slot_ == nullptr) return;
     before_ = load_relaxed(slot_->state);
     store_relaxed(slot_->state, abi::ThreadState::kBlocked);
   }
   ~BlockedScope() {
-    if (slot_ != nullptr) store_release(slot_->state, before_);
+    if (slot_ != nullptr && board::set_state_and_look(*thread_, before_)) announce_request(*thread_);
   }
   BlockedScope(const BlockedScope&) = delete;
   BlockedScope& operator=(const BlockedScope&) = delete;
 
  private:
+  // A shadow looks by itself when it answers. In a vessel the shadow is asked, as for a signal.
+  static void announce_request(Thread& thread) {
+    if (thread.remote.kind == ThreadKind::kShadow) return;
+    __atomic_fetch_or(&thread.signals.pending_word, is_vessel() ? kPendingKick : kPendingMove, __ATOMIC_RELAXED);
+  }
+
+  Thread* thread_ = nullptr;
   abi::ThreadSlot* slot_;
   abi::ThreadState before_ = abi::ThreadState::kRunning;
 };

@@ -14,6 +14,7 @@
 #include "libdsm/runtime/runtime_log.h"
 #include "libdsm/runtime/program_file.h"
 #include "libdsm/runtime/proc_paths.h"
+#include "libdsm/runtime/signals.h"
 #include "libdsm/runtime/strings.h"
 #include "libdsm/runtime/uaccess.h"
 
@@ -60,7 +61,12 @@ int64_t run_again(const ExecRequest& request) {
   // A child that another thread forks at this moment inherits the socket until its own exec; it does not use it.
   sys(__NR_fcntl, self.control.fd(), F_SETFD, 0);
   if (held) sys(__NR_fcntl, named, F_SETFD, 0);
+  // A kick (migrate.h) before the new image has its handlers would kill it; what is ignored stays so across execve.
+  const KernelSigAction ignore = {kHandlerIgnore, 0, 0, 0};
+  KernelSigAction before;
+  RT_MUST(sys(__NR_rt_sigaction, abi::kSignalKick, &ignore, &before, 8));
   error = sys(__NR_execve, self.runtime_path, argv.data(), environment.data());
+  RT_MUST(sys(__NR_rt_sigaction, abi::kSignalKick, &before, nullptr, 8));
   if (held) sys(__NR_fcntl, named, F_SETFD, kCloseOnExec);
   sys(__NR_fcntl, self.control.fd(), F_SETFD, FD_CLOEXEC);
   return error;

@@ -4,6 +4,7 @@
 #include <asm-generic/errno.h>
 #include <linux/futex.h>
 
+#include "libdsm/runtime/board_slots.h"
 #include "libdsm/runtime/signals.h"
 #include "libdsm/runtime/thread.h"
 #include "libdsm/runtime/uaccess.h"
@@ -54,12 +55,18 @@ int64_t touch(uint64_t address, Touch how) {
 bool must_touch_first(uint64_t command) { return words_of(command).first == Touch::kWrite || command == FUTEX_WAKE_OP ||
                                                  command == FUTEX_WAIT_REQUEUE_PI || command == FUTEX_CMP_REQUEUE_PI; }
 
+// It can be interrupted and made again with the same effect: no time limit, or an absolute one.
+bool is_plain_wait(const Call& call, uint64_t command) {
+  return command == FUTEX_WAIT_BITSET || (command == FUTEX_WAIT && call.arg[3] == 0);
+}
+
 }  // namespace
 
 int64_t futex_call(Call& call) {
   const uint64_t command = call.arg[1] & FUTEX_CMD_MASK;
   const Words words = words_of(command);
   bool touch_now = must_touch_first(command);
+  if (is_plain_wait(call, command)) board::set_state(call.thread, abi::ThreadState::kWaiting);   // the caller's scope ends it
   for (unsigned attempt = 0;; attempt++) {
     if (touch_now) {
       if (touch(call.arg[0], words.first) != 0 || touch(call.arg[4], words.second) != 0) return -EFAULT;

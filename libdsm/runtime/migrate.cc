@@ -4,6 +4,7 @@
 #include <asm-generic/errno.h>
 
 #include "libdsm/runtime/delegate.h"
+#include "libdsm/runtime/placement.h"
 #include "libdsm/runtime/runtime_process.h"
 #include "libdsm/runtime/shadow.h"
 #include "libdsm/runtime/signal_entry.h"
@@ -15,7 +16,16 @@
 namespace dsm::runtime {
 namespace {
 
-// The local thread `user` leaves: its kernel thread becomes its shadow.
+// The program's state is in start_frame, all signals are blocked: this kernel thread becomes the shadow.
+[[noreturn]] void become_shadow(Thread& thread, uint32_t node) {
+  __atomic_store_n(&process().remote.threads_moved, 1, __ATOMIC_RELAXED);
+  thread.remote.node = node;
+  thread.remote.set_tid = 0;
+  thread.remote.moving = true;
+  dsm_run_on_stack(shadow_main, &thread, start_stack_top(thread));
+}
+
+// The local thread `user` leaves.
 [[noreturn]] void leave_origin(Thread& thread, const UserContext& user, uint32_t node) {
   capture_frame(start_frame(thread), user);
   trap_off();
@@ -23,22 +33,23 @@ namespace {
   // What was deferred waits in the kernel again, until the shadow's loop takes the mask of the program.
   if ((thread.signals.pending_word & kPendingSignal) != 0) requeue_signal(thread.signals.deferred);
   thread.signals.pending_word = 0;
-  thread.remote.node = node;
-  thread.remote.set_tid = 0;
-  board::count_migration(thread, node);
-  dsm_run_on_stack(shadow_main, &thread, start_stack_top(thread));
+  become_shadow(thread, node);
 }
 
 }  // namespace
 
-void migrate_home(Thread& thread, UserContext& user) {
+void migrate_home(Thread& thread, UserContext& user, bool on_request) {
   Frame frame;
   capture_frame(frame, user);
   channel::Home message = {};
   message.header.type = channel::Type::kHome;
-  message.baggage = baggage_of(thread, thread.signals.virtual_mask);
-  message.registers = {frame.context, frame.fs_base, frame.gs_base};
+  message.header.flags = on_request ? channel::kMove : 0;
+  __atomic_store_n(&process().remote.threads_moved, 1, __ATOMIC_RELAXED);
   board::leave(thread);
+  message.baggage = baggage_of(thread, thread.signals.virtual_mask);
+  message.baggage.cpu_ns = thread.board != nullptr ? thread.board->cpu_ns : 0;
+  message.registers = {frame.context, frame.fs_base, frame.gs_base};
+  thread.tid = 0;   // it may be back in this vessel, on another worker, before worker_wait: a kick must find that one
   channel::send(thread, message, frame.fp, frame.fp_bytes);
   worker_wait(thread);
 }
@@ -55,7 +66,34 @@ int64_t migrate_self(Call& call, uint32_t node) {
     }
     migrate_home(call.thread, *call.user);
   }
+  if (is_drained(node)) return -EBUSY;
   leave_origin(call.thread, *call.user, node);
+}
+
+bool may_move_at(const UserContext& user) {
+  const uint64_t rip = user.reg[kRip];
+  return rip < abi::kVdsoBase || rip >= abi::kVdsoBase + process().vdso_bytes;
+}
+
+void move_if_asked(Thread& thread, UserContext& user) {
+  const uint32_t node = board::take_request(thread);
+  if (node < process().welcome.nodes && node != thread.remote.node) leave_origin(thread, user, node);
+}
+
+void on_move_kick(Thread& thread, UserContext& user, bool in_runtime) {
+  if (thread.remote.kind == ThreadKind::kProgram && !in_runtime) {
+    if (may_move_at(user)) move_if_asked(thread, user);
+    return;
+  }
+  thread.signals.pending_word |= kPendingMove;
+  const ThreadRemote& remote = thread.remote;
+  if (remote.kind == ThreadKind::kShadow && remote.idle && remote.started)
+    process().remote.channels.kick(remote.node, thread.tid, channel::kMove);
+}
+
+void ship_on_if_asked(Thread& thread) {
+  const uint32_t node = board::take_request(thread);
+  if (node != 0 && node < process().welcome.nodes) become_shadow(thread, node);
 }
 
 }  // namespace dsm::runtime

@@ -1,15 +1,61 @@
 // SPDX-License-Identifier: Apache-2.0
-// Moving a thread that runs: its kernel thread at the origin becomes its shadow, or the shadow becomes the thread again.
+// Moving a thread that runs: its kernel thread at the origin becomes its shadow, or the shadow becomes the thread again; from one
+// vessel to another the way leads through the origin, where the program does not run a single instruction.
+//
+// Who asks. The thread itself (dsm_migrate), an access to an origin-pinned page, or the origin's agent (dsm-stat migrate, draining,
+// --chaos-migrate), which stores a move_request in the thread's slot of the board and then sends kSignalKick, unless the slot's state
+// is kBlocked. The request is what counts, the kick only shortens the time; the agent kicks again until it sees the request taken.
+//
+// Where a thread may move. In program code at once. In runtime code at the end of the system call, behind the delivery of signals.
+// A call that is under way is not disturbed: the thread moves when it ends. But a wait that can be made again as it was (kWaiting:
+// a futex without a relative time limit) is interrupted, and made again on the other node. In the vdso nowhere: it reads the
+// kernel's clock data of one node in several steps.
+//
+// The races, and what decides them
+//  1. Request and the end of a call. The agent stores the request and then reads the state, the thread stores its state and then
+//     reads the request: one of them sees the other (board::set_state_and_look). A kick that comes after the thread
+//     has begun the next call interrupts that call in its first moment, and it is made again (kPendingMove, restart_interrupted).
+//  2. Request and exit. The thread blocks all signals, then frees its slot; a request names its tid, so that it cannot
+//     move the slot's next thread. A kick for a tid that is gone reaches nobody.
+//  3. Request and signal. The signal comes first: its frame is built here, and the thread moves at the handler's first instruction. What
+//     the kernel has queued stays with the tid. A signal that arrives while the thread becomes a shadow waits in the kernel,
+//     one that was deferred is queued again, and the shadow's loop takes the program's mask when it can serve them.
+//  4. Request and request. The later one replaces the earlier one in the slot; each is taken by one exchange. A request for
+//     the node where the thread is by then does nothing.
+//  5. Request and a thread that is being shipped. The shadow looks for it when the worker says kStarted.
+//  6. Move and fork. A thread that leaves is waited for until it is a shadow. One that comes home becomes kProgram, then looks for a
+//     stop request, as one that returns from the kernel does (stop_world.h): the fork sees kProgram, or the thread the fork.
+//  7. Move and execve or exit_group, by whichever thread. The kernel ends the kernel thread at the origin, wherever it is; the
+//     worker's channel and the control channel of its vessel close, and it is abandoned.
+//  8. Request and execve. The kick is ignored from before the call until the new image has installed its handlers; that image has
+//     a board of its own, without the request.
+//  9. A refusal of the agent (signal_handlers.cc) names a kernel thread, which may run another thread when it comes: once a
+//     thread has left the process, only the second refusal of an address in a row counts.
+// 10. A pinned page and a request. The access is made at the origin first: a homecoming that nobody asked for does not look at
+//     the request, so that the instruction retires.
 #pragma once
 #include "libdsm/runtime/dispatch.h"
 
 namespace dsm::runtime {
 
-// Worker, having interrupted the program in `user`: the thread goes on at the origin.
-[[noreturn]] void migrate_home(Thread& thread, UserContext& user);
+// Worker, having interrupted the program in `user`: the thread goes on at the origin, or where its request says (`on_request`).
+[[noreturn]] void migrate_home(Thread& thread, UserContext& user, bool on_request = false);
 
 // Trap handler: the calling thread goes on on `node` behind its system call, with result 0. 0 if it is there already, -EINVAL for a node
-// that does not exist; a thread in a vessel goes home first.
+// that does not exist, -EBUSY for one that is drained; a thread in a vessel goes home first.
 int64_t migrate_self(Call& call, uint32_t node);
+
+// Whether a thread that was interrupted in `user` stands where it may move.
+bool may_move_at(const UserContext& user);
+
+// The local thread in `user`, at a place where it may move: follows its request, if there is one. Else it returns.
+void move_if_asked(Thread& thread, UserContext& user);
+
+// kSignalKick at the origin. Signal handler; `in_runtime`: runtime code was interrupted.
+void on_move_kick(Thread& thread, UserContext& user, bool in_runtime);
+
+// Shadow, all signals blocked, the program's state in start_frame and its channel given back: where does it go on? Here (it returns),
+// or on another node.
+void ship_on_if_asked(Thread& thread);
 
 }  // namespace dsm::runtime

@@ -70,7 +70,7 @@ void use_block_as_signal_stack(Thread& thread) {
 
 void enter_frame(Thread& thread, Frame& frame) {
   RT_MUST(sys(__NR_arch_prctl, ARCH_SET_FS, frame.fs_base));
-  if (frame.gs_base != 0) RT_MUST(sys(__NR_arch_prctl, ARCH_SET_GS, frame.gs_base));
+  if (frame.gs_base != 0 || get_gs_base() != 0) RT_MUST(sys(__NR_arch_prctl, ARCH_SET_GS, frame.gs_base));
   UserContext& context = frame.context;
   context.stack_base = start_stack_bottom(thread);
   context.stack_flags = 0;

@@ -16,6 +16,7 @@ struct RemoteProcess {
   SignalTable signals;          // application
   Lock fork_lock;               // application; one fork at a time
   uint32_t stop_request;        // futex: 1 while a fork wants the local threads still
+  uint32_t threads_moved;       // atomic; not 0 once a thread has left this process alive
   uint32_t generation;          // vessel: rises when the program's process is gone
 };
 

@@ -8,6 +8,7 @@
 #include "libdsm/runtime/delegate.h"
 #include "libdsm/runtime/runtime_log.h"
 #include "libdsm/runtime/marshal.h"
+#include "libdsm/runtime/migrate.h"
 #include "libdsm/runtime/runtime_process.h"
 #include "libdsm/runtime/signals.h"
 #include "libdsm/runtime/stop_world.h"
@@ -22,7 +23,7 @@ namespace {
 void follow_mask(Thread& thread, uint64_t mask) {
   ThreadSignals& signals = thread.signals;
   mask = without_reserved(mask);
-  if (signals.pending_word != 0 || mask == signals.shadow_mask) return;
+  if ((signals.pending_word & kPendingSignal) != 0 || mask == signals.shadow_mask) return;
   signals.shadow_mask = mask;
   exchange_kernel_mask(mask);
 }
@@ -33,11 +34,17 @@ void set_mask(Thread& thread, uint64_t mask) {
   exchange_kernel_mask(thread.signals.shadow_mask);
 }
 
-// From here on a signal needs a kick; one that came before is announced by the message that follows. The order of the
-// two is what makes sure of that.
-uint16_t announce(Thread& thread) {
+// From here on a signal needs a kick; one that came before is announced by the message that follows. The order of the two is what
+// makes sure of that.
+uint16_t announce_signal(Thread& thread) {
   __atomic_store_n(&thread.remote.idle, true, __ATOMIC_SEQ_CST);
   return __atomic_load_n(&thread.signals.pending_word, __ATOMIC_SEQ_CST) != 0 ? channel::kHasSignal : 0;
+}
+
+// The same with a request to move.
+uint16_t announce(Thread& thread) {
+  const uint16_t signal = announce_signal(thread);
+  return signal != 0 || board::has_request(thread) ? channel::kHasSignal : 0;
 }
 
 void answer(Thread& thread, int64_t value, uint16_t flags = 0, const void* tail = nullptr, size_t bytes = 0) {
@@ -89,11 +96,23 @@ void serve_clone(Thread& thread, const channel::Buffer& buffer) {
   answer(thread, value);
 }
 
-// The signal that the worker may deliver now, if any.
-void serve_fetch(Thread& thread, uint64_t mask) {
+// True if the thread is to leave its node. A request to go where it is has been fulfilled.
+bool must_move(Thread& thread) {
+  if (!board::has_request(thread)) return false;
+  const uint64_t request = load_ordered(thread.board->move_request);
+  if (request != 0 && abi::request_node(request) != thread.remote.node) return true;
+  board::take_request(thread);
+  return false;
+}
+
+// The signal that the worker may deliver now, if any, and whether the thread must come home.
+void serve_fetch(Thread& thread, const channel::SignalFetch& question) {
   ThreadSignals& signals = thread.signals;
+  uint64_t mask = question.mask;
   channel::Signal reply = {};
   reply.header.type = channel::Type::kSignal;
+  __atomic_fetch_and(&signals.pending_word, ~kPendingMove, __ATOMIC_SEQ_CST);
+  const uint16_t moves = (question.header.flags & channel::kMayMove) != 0 && must_move(thread) ? channel::kMove : 0;
   if ((signals.pending_word & kPendingSignal) != 0) {
     const uint64_t base = signals.has_wait_mask ? signals.wait_mask : mask;
     const int signal = signals.deferred.signo;
@@ -113,7 +132,7 @@ void serve_fetch(Thread& thread, uint64_t mask) {
   } else {
     follow_mask(thread, mask);
   }
-  reply.header.flags |= announce(thread);
+  reply.header.flags |= announce_signal(thread) | moves;
   channel::send(thread, reply);
 }
 
@@ -155,7 +174,6 @@ void release_channel(Thread& thread) {
   const int64_t status = message.status;
   thread.remote.robust_head = message.robust_head;
   thread.remote.robust_bytes = message.robust_bytes;
-  thread.remote.cpu_base_ns -= message.cpu_ns;   // what it consumed there counts with the shadow's own
   hand_back_deferred(thread, hand_on_signal);
   release_channel(thread);
   thread_exit(thread, status);
@@ -170,7 +188,9 @@ void release_channel(Thread& thread) {
   thread.signals.alt_stack = message.baggage.alt_stack;
   thread.remote.robust_head = message.baggage.robust_head;
   thread.remote.robust_bytes = message.baggage.robust_bytes;
+  thread.remote.cpu_carry_ns += static_cast<int64_t>(message.baggage.cpu_ns);
   release_channel(thread);
+  if ((message.header.flags & channel::kMove) != 0) ship_on_if_asked(thread);
   thread.remote.node = 0;
   begin_program(thread);
   board::count_migration(thread, 0);
@@ -189,8 +209,17 @@ void ship(Thread& thread) {
   message.pid = process().pid;
   message.set_tid = thread.remote.set_tid;
   message.baggage = baggage_of(thread, frame.context.mask);
+  message.baggage.cpu_ns = board::kernel_thread_cpu_ns() + static_cast<uint64_t>(thread.remote.cpu_carry_ns);
+  message.baggage.migrations = (thread.board != nullptr ? thread.board->migrations : 0) + (thread.remote.moving ? 1 : 0);
   message.registers = {frame.context, frame.fs_base, frame.gs_base};
   channel::send(thread, message, frame.fp, frame.fp_bytes);
+}
+
+void on_started(Thread& thread) {
+  __atomic_store_n(&thread.remote.started, true, __ATOMIC_SEQ_CST);
+  if (!thread.remote.moving) return;
+  thread.remote.moving = false;
+  board::count_migration(thread, thread.remote.node);
 }
 
 }  // namespace
@@ -214,11 +243,11 @@ void shadow_main(Thread* thread_pointer) {
     __atomic_store_n(&thread.remote.idle, false, __ATOMIC_SEQ_CST);
     switch (buffer.header().type) {
       case channel::Type::kStarted:
-        __atomic_store_n(&thread.remote.started, true, __ATOMIC_SEQ_CST);
+        on_started(thread);
         break;
       case channel::Type::kSyscall: serve_call(thread, buffer); break;
       case channel::Type::kClone: serve_clone(thread, buffer); break;
-      case channel::Type::kSignalFetch: serve_fetch(thread, buffer.as<channel::SignalFetch>().mask); break;
+      case channel::Type::kSignalFetch: serve_fetch(thread, buffer.as<channel::SignalFetch>()); break;
       case channel::Type::kFault: serve_fault(thread, buffer.as<channel::Fault>()); break;
       case channel::Type::kMask:
         follow_mask(thread, buffer.as<channel::Mask>().mask);

@@ -135,6 +135,17 @@ void stale_refusal(Thread& thread, const UserContext& user, uint64_t address) {
   fail("BUG: refused access in the runtime at %x, address %x, thread %d", user.reg[kRip], address, thread.tid);
 }
 
+// The agent names a kernel thread. Once threads have moved, it may run another thread of the program by now, or serve as the
+// shadow of the one that was refused: only the second refusal of an address in a row is believed.
+bool may_be_anothers(Thread& thread, uint64_t address) {
+  if (__atomic_load_n(&process().remote.threads_moved, __ATOMIC_RELAXED) == 0) return false;
+  ThreadSignals& signals = thread.signals;
+  const bool first = !signals.refused_once || signals.refused_address != address;
+  signals.refused_once = first;
+  signals.refused_address = address;
+  return first;
+}
+
 // The agent's answer to an access that the address map refuses.
 void on_refusal(int, KernelSigInfo* info, UserContext* user) {
   Thread& thread = current_thread();
@@ -150,6 +161,7 @@ void on_refusal(int, KernelSigInfo* info, UserContext* user) {
   const uint64_t no_time[2] = {0, 0};
   while (!is_error(sys(__NR_rt_sigtimedwait, &only, nullptr, no_time, 8))) {
   }
+  if (may_be_anothers(thread, address)) return;   // if it is this thread's, the instruction is refused once more
   if (in_runtime_text(*user)) {
     if (!end_user_copy(*user)) stale_refusal(thread, *user, address);
     return;
@@ -171,6 +183,10 @@ void on_refusal(int, KernelSigInfo* info, UserContext* user) {
 void on_kick(int, KernelSigInfo*, UserContext* user) {
   Thread& thread = current_thread();
   thread.signals.nudged = true;
+  if (!is_vessel()) {
+    on_move_kick(thread, *user, in_runtime_text(*user));
+    return leave_windows(*user);
+  }
   if (thread.remote.kind != ThreadKind::kBusyWorker) return;
   if (in_runtime_text(*user)) {
     thread.signals.pending_word |= kPendingKick;
@@ -249,7 +265,7 @@ void signal_install() {
   for (int signal = 1; signal <= kSignals; signal++)
     if ((kSynchronousSignals & signal_bit(signal)) != 0) install(signal, on_fault, kSaNoDefer, kHandlerMask);
   install(abi::kSignalRefusal, on_refusal, 0, kHandlerMask);
-  install(abi::kSignalKick, on_kick, 0, kHandlerMask);
+  install(abi::kSignalKick, on_kick, is_vessel() ? 0 : kSaRestart, kHandlerMask);
   install(abi::kSignalStop, on_stop, is_vessel() ? 0 : kSaRestart, kHandlerMask);
   if (!is_vessel()) install(kSigCont, on_continue, kSaRestart, kHandlerMask);
   uint64_t mask = 0;
@@ -303,7 +319,12 @@ extern "C" void dsm_deliver_pending(UserContext* user) {
   }
   if ((word & kPendingSignal) != 0) {
     __atomic_fetch_and(&word, ~kPendingSignal, __ATOMIC_RELAXED);
-    deliver_deferred(thread, *user);
+    return deliver_deferred(thread, *user);
+  }
+  if ((word & kPendingMove) != 0) {
+    __atomic_fetch_and(&word, ~kPendingMove, __ATOMIC_RELAXED);
+    restart_interrupted(thread, *user);   // the kick may have interrupted a call
+    move_if_asked(thread, *user);
   }
 }
 

@@ -3,6 +3,7 @@
 
 #include <asm-generic/errno.h>
 
+#include "libdsm/runtime/atomics.h"
 #include "libdsm/runtime/core_dump.h"
 #include "libdsm/runtime/runtime_log.h"
 #include "libdsm/runtime/runtime_process.h"
@@ -31,6 +32,12 @@ bool drop_deferred(Call& call) {
   if (action.handler == kHandlerDefault) act_by_default(info);
   exchange_kernel_mask(without_reserved(call.user != nullptr ? call.user->mask : thread.signals.shadow_mask));
   return true;
+}
+
+// Of a call that was interrupted: the thread is to move, and the call waits in a way that makes it worth ending for that.
+bool leaves_for_move(const Thread& thread) {
+  return (thread.signals.pending_word & kPendingMove) != 0 && thread.board != nullptr &&
+         load_relaxed(thread.board->state) == abi::ThreadState::kWaiting;
 }
 
 }  // namespace
@@ -62,13 +69,17 @@ int64_t blocking_call(Call& call, const uint64_t* wait_mask) {
     result = dsm_interruptible_syscall(call.number, arg, &signals.pending_word);
     leave_kernel(call.thread);
     // Nothing that the program could see has happened: the call goes on.
-    const bool by_us = signals.pending_word == 0 && signals.nudged;
+    const bool by_us = (signals.pending_word & ~kPendingMove) == 0 && signals.nudged;
     if (!was_interrupted(result)) {
       signals.has_wait_mask = false;
       if (is_error(result)) return done != 0 ? static_cast<int64_t>(done) : result;
       done += static_cast<uint64_t>(result);
       if (by_us && result > 0 && bytes_left(call, done) != 0) continue;
       return static_cast<int64_t>(done);
+    }
+    if (by_us && leaves_for_move(call.thread)) {
+      result = kNotMade;   // made again behind the move
+      break;
     }
     if (!by_us && ((signals.pending_word & kPendingSignal) == 0 || !drop_deferred(call))) break;
   }

@@ -22,7 +22,7 @@ dsm_interruptible_syscall:            # rdi number, rsi arg[6], rdx pending
     mov 40(%r11), %r9
     xor %ecx, %ecx                    # `syscall` leaves the address behind it here, so RCX tells whether it was executed
 dsm_interruptible_begin:
-    cmpl $0, (%rbx)
+    testl $0xff, (%rbx)               # kPendingMove waits for the end of the call
     jne dsm_interruptible_abort
 dsm_interruptible_instruction:
     syscall

@@ -47,7 +47,7 @@ inline int64_t sys(int64_t number, Args... args) {
 
 inline bool is_error(int64_t result) { return static_cast<uint64_t>(result) >= static_cast<uint64_t>(-4095); }
 
-// The call in `arg`, unless a signal waits: returns kNotMade without entering the kernel when *pending is not zero.
+// The call in `arg`, unless a signal waits: returns kNotMade without entering the kernel when *pending names more than a move.
 // The check and the syscall instruction are one restartable window: a runtime signal handler that interrupts between
 // ..._begin (inclusive) and ..._end (exclusive) sets RIP to ..._abort, so a signal recorded there is never slept over.
 //

@@ -65,7 +65,7 @@ void walk_robust_list(Thread& thread) {
 void thread_exit(Thread& thread, int64_t status) {
   walk_robust_list(thread);
   block_all_signals();
-  if (thread.signals.pending_word != 0) hand_on_signal(thread.signals.deferred);
+  if ((thread.signals.pending_word & kPendingSignal) != 0) hand_on_signal(thread.signals.deferred);
   if (thread.remote.clear_tid != 0) {
     const int32_t zero = 0;
     // With the key of a shared futex, as the kernel wakes it.

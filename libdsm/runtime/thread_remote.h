@@ -24,7 +24,9 @@ struct ThreadRemote {
   bool started;              // shadow: the worker has said so; an earlier Kick would find nobody
   uint64_t clear_tid;        // CLONE_CHILD_CLEARTID or set_tid_address; the origin's copy counts
   uint64_t robust_head, robust_bytes;   // set_robust_list; kept where the thread runs
-  uint64_t cpu_base_ns;      // worker: CPU time of the kernel thread when the program's thread came
+  uint64_t cpu_base_ns;      // CPU time of the kernel thread when the program's thread came (board_slots.h)
+  int64_t cpu_carry_ns;      // CPU time of the program's thread - that of its kernel thread here, which began at 0
+  bool moving;               // shadow: what is being shipped is a move, to be counted when it has arrived
   uint64_t set_tid;          // CLONE_CHILD_SETTID, for the first instructions of the thread
 };
 

@@ -14,9 +14,10 @@
 
 namespace dsm::runtime {
 
-enum PendingBit : uint32_t {
+enum PendingBit : uint32_t {   // sys.cc knows that those below kPendingMove stop a call that is not made yet
   kPendingSignal = 1,   // `deferred` holds a signal of the program
   kPendingKick = 2,     // vessel: the shadow has something for us
+  kPendingMove = 256,   // origin: `move_request` of the board's slot was announced; stops no call
   kPendingAbandon = 4,  // vessel: the program's process is gone, nothing of the thread may run any more
 };
 
@@ -42,6 +43,8 @@ struct ThreadSignals {
   bool make_again;         // the next trap is such a call
   uint64_t deadline_ns;    // CLOCK_MONOTONIC; of the call in progress, if it has a relative time limit (time_limit.h)
   uint32_t stale_refusals;
+  bool refused_once;         // the last refusal was of refused_address and has not been believed
+  uint64_t refused_address;
   int64_t restart_number;  // the call that was interrupted, or -1
   AltStack alt_stack;
 };

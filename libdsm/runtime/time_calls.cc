@@ -34,7 +34,7 @@ int64_t clock_in_vessel(Call& call) {
   const int64_t result = sys(call.number, clock, &time);
   if (result != 0 || call.arg[1] == 0) return result;
   if (clock == CLOCK_THREAD_CPUTIME_ID && call.number == __NR_clock_gettime) {
-    const uint64_t ns = board::thread_cpu_ns(call.thread);
+    const uint64_t ns = board::program_thread_cpu_ns(call.thread);
     time = {static_cast<int64_t>(ns / 1'000'000'000), static_cast<int64_t>(ns % 1'000'000'000)};
   }
   return write_program(call.arg[1], time);

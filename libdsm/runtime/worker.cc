@@ -4,6 +4,7 @@
 #include "libdsm/runtime/atomics.h"
 #include "libdsm/runtime/channel.h"
 #include "libdsm/runtime/delegate.h"
+#include "libdsm/runtime/migrate.h"
 #include "libdsm/runtime/register_frame.h"
 #include "libdsm/runtime/runtime_log.h"
 #include "libdsm/runtime/runtime_process.h"
@@ -30,6 +31,7 @@ void adopt(Thread& thread, const channel::Spawn& spawn) {
   thread.remote.node = process().welcome.node;
   thread.remote.robust_head = spawn.baggage.robust_head;
   thread.remote.robust_bytes = spawn.baggage.robust_bytes;
+  thread.remote.cpu_carry_ns = static_cast<int64_t>(spawn.baggage.cpu_ns - board::kernel_thread_cpu_ns());
 }
 
 [[noreturn]] void run(Thread& thread, const channel::Spawn& spawn, const uint8_t* fp, size_t fp_bytes) {
@@ -40,6 +42,7 @@ void adopt(Thread& thread, const channel::Spawn& spawn) {
   const uint32_t generation = __atomic_load_n(&process().remote.generation, __ATOMIC_SEQ_CST);
   if (spawn.set_tid != 0) write_program(spawn.set_tid, thread.tid);   // a bad address is the program's affair, as in the kernel
   board::enter(thread, abi::ThreadState::kRunning, thread.remote.node);
+  if (thread.board != nullptr) thread.board->migrations = spawn.baggage.migrations;
   board::count_creation(0);   // a vessel's board counts the threads that it was given
 
   // Kicks and stops wait from here until the program's first instruction, where they find it interruptible.
@@ -112,9 +115,11 @@ void worker_abandon(Thread& thread) {
 }
 
 void worker_fetch_signal(Thread& thread, UserContext& user) {
+  board::take_request(thread);   // the shadow knows
   channel::Buffer buffer;
   do {
-    channel::SignalFetch question = {{0, channel::Type::kSignalFetch, 0}, thread.signals.virtual_mask};
+    const uint16_t flags = may_move_at(user) ? channel::kMayMove : 0;
+    channel::SignalFetch question = {{0, channel::Type::kSignalFetch, flags}, thread.signals.virtual_mask};
     ask_for_signal(thread, buffer, &question, sizeof question);
     thread.signals.shadow_mask = thread.signals.virtual_mask;
     const auto& answer = buffer.as<channel::Signal>();
@@ -122,6 +127,7 @@ void worker_fetch_signal(Thread& thread, UserContext& user) {
       enter_answer(thread, user, answer);
     else
       restart_interrupted(thread, user);
+    if ((answer.header.flags & channel::kMove) != 0) migrate_home(thread, user, true);
   } while ((buffer.header().flags & channel::kHasSignal) != 0);
 }
 

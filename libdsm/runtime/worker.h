@@ -17,7 +17,8 @@ namespace dsm::runtime {
 // The thread has left (kHome was sent): back to the channel.
 [[noreturn]] void worker_wait(Thread& thread);
 
-// Asks the shadow for the signal that waits there and enters its handler. Interrupted program in `user`.
+// Asks the shadow for the signal that waits there and enters its handler, or goes home if the shadow says so. Interrupted program
+// in `user`.
 void worker_fetch_signal(Thread& thread, UserContext& user);
 // A synchronous fault of the program in `user`: its handler, or the death of the process.
 void worker_fault(Thread& thread, UserContext& user, const KernelSigInfo& info);

@@ -5,7 +5,7 @@
 include tests/programs/subject.mk
 
 conformance_programs := $(basename $(notdir $(wildcard tests/conformance/*.c)))
-$(foreach p,$(conformance_programs),$(eval $(call subject,conformance/$(p),tests/conformance/$(p).c,-Ilibdsm/include)))
+$(foreach p,$(conformance_programs),$(eval $(call subject,conformance/$(p),tests/conformance/$(p).c,-Ilibdsm/include -I.)))
 
 CHECKS += conformance|600|python3 tests/conformance/run.py --build $(O)
 

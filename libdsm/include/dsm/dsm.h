@@ -33,6 +33,12 @@ DSM_WEAK int dsm_node_count(void);
  * as it is returned, since threads can be moved. */
 DSM_WEAK int dsm_node(void);
 
+/* Moves the calling thread to `node` and returns there. Everything that the thread is moves along; what it touches next is
+ * fetched from where it is.
+ * Returns 0, also when it is there already; -ENOSYS when the program runs alone; -EINVAL when there is no such node;
+ * -EBUSY when that node is drained (the thread may have come to node 0 then). */
+DSM_WEAK int dsm_migrate(int node);
+
 /* Counters of the origin's agent since the job began. Sizes in bytes. */
 struct dsm_stats {
   uint64_t read_faults;

@@ -34,6 +34,7 @@ TEST_F(ThreadBoardTest, ListsEachThreadWhereItRuns) {
   put(2, 102, abi::ThreadState::kFree, 0);
   put(3, 103, abi::ThreadState::kFree, 1);
   put(5, 105, abi::ThreadState::kBlocked, 0);
+  put(6, 106, abi::ThreadState::kBlocked, 1);   // a shadow in a call
   board_->ended[0].tid = 90;
   board_->ended_ever = 1;
   std::vector<stats::ThreadStats> threads;
