@@ -46,6 +46,8 @@ struct Configure {
   uint32_t hold_us = 20;
   uint32_t heartbeat_ms = 500;
   bool verbose = false;
+  double chaos_hz = 0;    // tests: so many threads a second move to random nodes
+  uint64_t chaos_seed = 1;
   int app_fd = -1;  // origin: our end of the socketpair to the application's runtime
   Mutation mutation = Mutation::kNone;  // seeded protocol bug, for the tests' own proof
 
@@ -66,10 +68,21 @@ struct Peers {
 struct StatsQuery {
   uint64_t id = 0;
 };
+// To the origin's agent.
+struct MoveThread {
+  uint64_t id = 0;
+  int tid = 0;
+  unsigned node = 0;
+};
+// To every agent.
+struct Drain {
+  unsigned node = 0;
+  bool on = true;
+};
 struct Shutdown {};
 struct Pause {};    // job control: the program is stopped
 struct Resume {};   // and goes on
 
-using Command = std::variant<Configure, Peers, StatsQuery, Shutdown, Pause, Resume>;
+using Command = std::variant<Configure, Peers, StatsQuery, MoveThread, Drain, Shutdown, Pause, Resume>;
 
 }  // namespace dsm::agent

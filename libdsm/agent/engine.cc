@@ -226,6 +226,11 @@ void Engine::on_thread_blocked(ThreadId thread, TimeNs now) {
   settle(now);
 }
 
+void Engine::evict(PageNo page, NodeId to, TimeNs now) {
+  cache_.evict(page, to, now, actions_);
+  settle(now);
+}
+
 void Engine::drop_range(RangeId id, PageRange range, wire::RangeOp op, TimeNs now) {
   cache_.drop_range(id, range, op, now, actions_);
   settle(now);

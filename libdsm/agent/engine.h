@@ -49,6 +49,8 @@ class Engine {
   void on_message(const wire::Envelope& envelope, std::span<const std::byte> payload, TimeNs now);
   void on_timer(TimeNs now);
   void on_thread_blocked(ThreadId thread, TimeNs now);
+  // Gives the page up; a last copy moves to `to` (coherence::CacheController::evict).
+  void evict(PageNo page, NodeId to, TimeNs now);
 
   // Known to the caller before the transaction begins, since it may be finished when drop_range() returns.
   RangeId new_range_id() { return RangeId{next_range_++}; }

@@ -36,13 +36,14 @@ std::array<std::byte, kSecretBytes> parse_secret(const std::string& hex) {
 }
 
 void parse_placement(const std::string& text, Configure& c) {
-  if (text == "rr") c.place = abi::kPlaceRoundRobin;
-  else if (text == "fill") c.place = abi::kPlaceFill;
-  else if (text == "local") c.place = abi::kPlaceLocal;
-  else if (text.starts_with("node:")) {
-    c.place = abi::kPlaceNode;
-    c.place_node = static_cast<uint32_t>(std::stoul(text.substr(5)));
-  } else throw BadCommand{"place: unknown policy '" + text + "'"};
+  const size_t colon = text.find(':');
+  for (const abi::PlacementName& known : abi::kPlacementNames) {
+    if (text.substr(0, colon) != known.name || (colon != std::string::npos) != (known.policy == abi::kPlaceNode)) continue;
+    c.place = known.policy;
+    if (colon != std::string::npos) c.place_node = static_cast<uint32_t>(std::stoul(text.substr(colon + 1)));
+    return;
+  }
+  throw BadCommand{"place: unknown policy '" + text + "'"};
 }
 
 void parse_lease(const std::string& text, coherence::LeaseConfig& lease) {
@@ -95,6 +96,9 @@ Configure parse_configure(const json& line) {
   c.heartbeat_ms = line.value("heartbeat_ms", c.heartbeat_ms);
   if (c.heartbeat_ms == 0) throw BadCommand{"heartbeat_ms: must not be 0"};
   c.verbose = line.value("verbose", false);
+  c.chaos_hz = line.value("chaos_hz", 0.0);
+  if (!(c.chaos_hz >= 0 && c.chaos_hz <= 1e6)) throw BadCommand{"chaos_hz: out of range"};
+  c.chaos_seed = line.value("chaos_seed", c.chaos_seed);
   c.app_fd = line.value("app_fd", -1);
   if (std::string bug = line.value("mutation", ""); !bug.empty()) c.mutation = parse_mutation(bug);
   return c;
@@ -120,6 +124,9 @@ Command parse_command(const std::string& text) {
   if (cmd == "configure") return parse_configure(line);
   if (cmd == "peers") return parse_peers(line);
   if (cmd == "stats") return StatsQuery{line.at("id").get<uint64_t>()};
+  if (cmd == "move")
+    return MoveThread{line.at("id").get<uint64_t>(), line.at("tid").get<int>(), line.at("node").get<unsigned>()};
+  if (cmd == "drain") return Drain{line.at("node").get<unsigned>(), line.at("on").get<bool>()};
   if (cmd == "shutdown") return Shutdown{};
   if (cmd == "pause") return Pause{};
   if (cmd == "resume") return Resume{};
@@ -189,6 +196,14 @@ void LauncherPort::stats(uint64_t id, const stats::StatsReport& report) {
   json line{{"event", "stats"}, {"id", id}};
   stats::add_report(line, report);
   write_line(line.dump());
+}
+
+void LauncherPort::moved(uint64_t id, std::string_view error) {
+  write_line(json{{"event", "moved"}, {"id", id}, {"error", error}}.dump());
+}
+
+void LauncherPort::drain(NodeId node, uint64_t threads, uint64_t pages, bool done) {
+  write_line(json{{"event", "drain"}, {"node", node.value}, {"threads", threads}, {"pages", pages}, {"done", done}}.dump());
 }
 
 void LauncherPort::bye(NodeId node) { write_line(json{{"event", "bye"}, {"node", node.value}}.dump()); }

@@ -30,6 +30,8 @@ class LauncherPort {
   void failed(NodeId node, std::string_view what);
   void peer_lost(NodeId node, NodeId peer, std::string_view what);
   void stats(uint64_t id, const stats::StatsReport& report);
+  void moved(uint64_t id, std::string_view error);  // empty: the thread is there
+  void drain(NodeId node, uint64_t threads, uint64_t pages, bool done);
   void bye(NodeId node);
 
  private:

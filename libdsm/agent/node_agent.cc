@@ -55,6 +55,8 @@ NodeAgent::NodeAgent(Configure config, LauncherPort& launcher, Log& log)
       policy_(config_.poll),
       cpu_(config_.nodes),
       meshes_complete_(config_.nodes, false),
+      mover_(config_.nodes, [this](ThreadId t) { return kick_thread(t); },
+             [this](uint64_t id, const std::string& error) { launcher_.moved(id, error); }),
       lost_(config_.nodes, false),
       left_(config_.nodes, false) {}
 
@@ -188,6 +190,7 @@ void NodeAgent::check_time(TimeNs now) {
                    [&](ThreadId t) { engine_.on_thread_blocked(t, now); });
     if (auto deadline = engine_.next_deadline(); deadline && *deadline <= now) engine_.on_timer(now);
   }
+  check_moves(now);
   if (now >= orphaned_at_) {
     log_.error(mesh_ ? "no word from the launcher since node 0 was lost; ending" : "no word from the launcher; ending");
     return stop(kExitOrphaned);
@@ -209,6 +212,7 @@ void NodeAgent::wait(TimeNs now) {
   if (auto deadline = engine_.next_deadline()) until(*deadline);
   if (mesh_) until(watch_.next_check());
   if (orphaned_at_ != kNever) until(orphaned_at_);
+  if (auto check = next_move_check()) until(*check);
   transport_->poll(timeout);
 }
 
@@ -335,6 +339,7 @@ void NodeAgent::drain_runtime() {
 
 void NodeAgent::runtime_attached(int pid) {
   log_.info("runtime process " + std::to_string(pid));
+  write_board();
   if (fault_watch_) transport_->unwatch(*fault_watch_);
   fault_watch_ = transport_->watch(runtime_.memory()->faults().fd(), POLLIN, [this](uint32_t) { faults_waiting_ = true; });
   advance_readiness();
@@ -367,8 +372,9 @@ void NodeAgent::advance_readiness() {
     transport_->send(kOrigin, {&frame, 1});
   }
   if (is_origin() ? !all_meshes_complete() : !vessel_ready_) return;
-  if (is_origin()) runtime_.allow_welcome(make_welcome());
+  if (is_origin()) write_board(), runtime_.allow_welcome(make_welcome());
   said_ready_ = true;
+  if (is_origin() && config_.chaos_hz > 0) mover_.start_chaos(config_.chaos_hz, config_.chaos_seed, os::now_ns());
   launcher_.ready(runtime_.pid());
 }
 

@@ -21,10 +21,12 @@
 #include "libdsm/agent/cpu_survey.h"
 #include "libdsm/agent/engine.h"
 #include "libdsm/agent/launcher_port.h"
+#include "libdsm/agent/page_evictor.h"
 #include "libdsm/agent/peer_frame.h"
 #include "libdsm/agent/peer_watch.h"
 #include "libdsm/agent/poll_policy.h"
 #include "libdsm/agent/runtime_service.h"
+#include "libdsm/agent/thread_mover.h"
 #include "libdsm/os/preempt_ticker.h"
 #include "libdsm/os/process.h"
 #include "libdsm/transport/authenticator.h"
@@ -89,6 +91,17 @@ class NodeAgent final : private transport::Receiver, private EngineHost, private
   void handle(const Shutdown&);
   void handle(const Pause&);
   void handle(const Resume&);
+
+  // node_agent_moves.cc
+  void handle(const MoveThread&);
+  void handle(const Drain&);
+  int kick_thread(ThreadId kernel_tid);
+  void write_board();
+  std::vector<NodeId> undrained_others() const;
+  void watch_drain(TimeNs now);
+  void check_moves(TimeNs now);
+  std::optional<TimeNs> next_move_check() const;
+
   void on_vessel_end();
   void send_to_all(FrameKind kind);
   void ask_for_cpu_time();
@@ -114,6 +127,13 @@ class NodeAgent final : private transport::Receiver, private EngineHost, private
   os::PreemptTicker ticker_;
   BlockedThreads blocked_;
   CpuSurvey cpu_;
+  ThreadMover mover_;
+  PageEvictor evictor_;
+  struct {
+    std::optional<TimeNs> look_at;  // while this node is drained
+    TimeNs report_at = 0;
+    bool said_done = false;
+  } drain_;
   os::Child vessel_;
 
   std::optional<Peers> mesh_;

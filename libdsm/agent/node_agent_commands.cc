@@ -67,7 +67,9 @@ abi::Welcome NodeAgent::make_welcome() const {
 }
 
 void NodeAgent::handle(const StatsQuery& query) {
-  launcher_.stats(query.id, collect_stats(config_, engine_, runtime_, *transport_));
+  stats::StatsReport report = collect_stats(config_, engine_, runtime_, *transport_);
+  report.node.drained = mover_.drained(config_.node.value);
+  launcher_.stats(query.id, report);
 }
 
 void NodeAgent::handle(const Shutdown&) {

@@ -172,6 +172,7 @@ void RuntimeService::on_hello(RuntimeRequest& request) {
   engine_.attach(nullptr, nullptr);
   memory_ = std::make_unique<NodeMemory>(hello.pid, os::Uffd(std::move(request.fds[0]), kernel_.continue_wp),
                                          os::Memfd(std::move(request.fds[1])), is_origin() ? &space_.map() : nullptr);
+  earlier_migrations_ += board_.migrations();
   board_ = ThreadBoard(std::move(request.fds[2]));
   engine_.attach(memory_.get(), is_origin() ? &space_ : nullptr);
   hello_serial_ = request.packet.serial;

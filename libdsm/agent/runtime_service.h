@@ -58,6 +58,8 @@ class RuntimeService {
   NodeMemory* memory() { return memory_.get(); }
   const OriginSpace& space() const { return space_; }
   ThreadBoard& board() { return board_; }
+  // Of all images that the process has had: execve begins a new board.
+  uint64_t thread_migrations() const { return earlier_migrations_ + board_.migrations(); }
   int pid() const { return memory_ ? memory_->pid() : 0; }
 
  private:
@@ -93,6 +95,7 @@ class RuntimeService {
   OriginSpace space_;
   std::unique_ptr<NodeMemory> memory_;
   ThreadBoard board_;
+  uint64_t earlier_migrations_ = 0;
 
   std::deque<Pending> pending_;
   std::map<RangeId, RangeWork> ranges_;

@@ -83,6 +83,7 @@ stats::StatsReport collect_stats(const Configure& config, const Engine& engine, 
   n.directory_pages = engine.directory().tracked_pages();
   n.directory_bytes = engine.directory().memory_bytes();
 
+  if (config.is_origin()) report.thread_migrations = runtime.thread_migrations();
   runtime.board().list(config.node, report.threads);
   add_pages(engine.directory(), report);
   if (map) add_ranges(*map, report);

@@ -56,6 +56,18 @@ HeldPages CacheController::held() const {
   return n;
 }
 
+std::vector<PageNo> CacheController::list_held(size_t& cursor, uint64_t most) const {
+  std::vector<PageNo> pages;
+  const std::vector<TableBlock>& blocks = table_.blocks();
+  for (; cursor < blocks.size() * kPagesPerBlock && pages.size() < most; ++cursor) {
+    const TableBlock& b = blocks[cursor / kPagesPerBlock];
+    const PageState state = b.pages[cursor % kPagesPerBlock].state;
+    if (state == PageState::kShared || state == PageState::kExclusive) pages.push_back(first_page(b.number) + cursor % kPagesPerBlock);
+  }
+  if (cursor >= blocks.size() * kPagesPerBlock) cursor = 0;
+  return pages;
+}
+
 size_t CacheController::memory_bytes() const {
   return sizeof *this + table_.blocks().size() * (sizeof(TableBlock) + kPagesPerBlock * sizeof(PageEntry)) +
          uses_.capacity() * sizeof(PageUse) + threads_.size() * sizeof(ThreadUse);

@@ -73,6 +73,8 @@ class CacheController {
   bool holds_sent(PageNo) const;
   bool block_open(BlockNo) const;
   HeldPages held() const;
+  // Up to `most` pages that have content here. `cursor` is where the walk goes on, 0 for its begin; it is 0 again after the last.
+  std::vector<PageNo> list_held(size_t& cursor, uint64_t most) const;
   const CacheCounters& counters() const { return counters_; }
   size_t memory_bytes() const;
   void digest(Hasher&) const;

@@ -22,6 +22,7 @@ struct NodeStats {
   uint64_t prefetched = 0, prefetch_used = 0, prefetch_lost = 0, extents = 0, zero_filled = 0, refusals = 0;
   uint64_t messages_in = 0, messages_out = 0, payload_bytes_copied = 0, system_calls = 0;
   uint64_t directory_pages = 0, directory_bytes = 0;
+  bool drained = false;
 };
 
 struct ThreadStats {
@@ -48,6 +49,7 @@ struct StatsReport {
   std::vector<ThreadStats> threads;
   std::vector<PageStats> pages;
   std::vector<RangeStats> ranges;
+  uint64_t thread_migrations = 0;  // completed moves of threads; the origin's agent counts them all
 };
 
 }  // namespace dsm::stats

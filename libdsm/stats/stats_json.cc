@@ -31,6 +31,7 @@ nlohmann::json to_json(const NodeStats& n) {
       {"messages_in", n.messages_in}, {"messages_out", n.messages_out},
       {"payload_bytes_copied", n.payload_bytes_copied}, {"system_calls", n.system_calls},
       {"directory_pages", n.directory_pages}, {"directory_bytes", n.directory_bytes},
+      {"drained", n.drained},
   };
 }
 
@@ -54,6 +55,7 @@ void add_report(nlohmann::json& object, const StatsReport& report) {
   object["threads"] = list_of(report.threads);
   object["pages"] = list_of(report.pages);
   object["ranges"] = list_of(report.ranges);
+  object["thread_migrations"] = report.thread_migrations;
 }
 
 }  // namespace dsm::stats

@@ -26,5 +26,9 @@ class JobReport:
         """Pages that came to a node from another one, over all nodes."""
         return sum(node["pages_in"] for node in self.job["nodes"])
 
+    def migrations(self):
+        """Threads that were moved to another node while they ran, as often as it happened."""
+        return self.job.get("migrations", 0)
+
     def nodes(self):
         return len(self.job["nodes"])

@@ -19,6 +19,9 @@ kHere = os.path.dirname(os.path.abspath(__file__))
 # A distributed run may take this many times the native one; start-up comes on top.
 kSlowdownLimit = 60
 kStartupSeconds = 5
+# A run that lasts so long must show the migrations that were asked for (--least-moves), at this rate.
+kSecondsToCountMoves = 2
+kLeastMovesPerSecond = 50
 # How long helpers of a job may outlive the launcher.
 kGoneSeconds = 2
 
@@ -122,7 +125,17 @@ def difference(case, native, other):
     return other.leftover or None
 
 
-def distribution_problem(case, native, other, nodes, report_path):
+def migration_problem(moves, seconds, least_moves):
+    """Why too few threads moved in a run of so many seconds, or None."""
+    if least_moves == 0 or seconds < kSecondsToCountMoves:
+        return None
+    if moves < least_moves or moves < kLeastMovesPerSecond * seconds:
+        return (f"report: {moves} migrations in {seconds:.1f} s, expected {least_moves} and "
+                f"{kLeastMovesPerSecond} a second")
+    return None
+
+
+def distribution_problem(case, native, other, nodes, report_path, least_moves=0):
     """Why a run with the right output still does not count, or None; and a note on it."""
     try:
         report = job_report.JobReport(report_path)
@@ -131,14 +144,16 @@ def distribution_problem(case, native, other, nodes, report_path):
         return f"report: {error!r}", None
     ratio = other.seconds / max(native.seconds, 1e-3)
     note = (f"native {native.seconds:.2f} s, {nodes} nodes {other.seconds:.2f} s ({ratio:.1f}x), "
-            f"{remote} remote threads, {moved} pages moved")
+            f"{remote} remote threads, {moved} pages moved, {report.migrations()} migrations")
     if seen != nodes:
         return f"report: {seen} nodes, expected {nodes}", note
     if remote < 1:
         return "report: no thread ran on another node", note
     if moved < 1:
         return "report: no page moved", note
-    if other.seconds > kSlowdownLimit * native.seconds + kStartupSeconds:
+    if problem := migration_problem(report.migrations(), other.seconds, least_moves):
+        return problem, note
+    if least_moves == 0 and other.seconds > kSlowdownLimit * native.seconds + kStartupSeconds:
         return f"{ratio:.0f}x slower than native, allowed are {kSlowdownLimit}x", note
     if case.compare_errors:
         return case.compare_errors(native.stderr, other.stderr, nodes), note

@@ -47,6 +47,9 @@ def options(argv):
                         help="further arguments for dsm-launch")
     parser.add_argument("--max-deadline", type=float, default=150,
                         help="no run waits longer than this many seconds")
+    parser.add_argument("--least-moves", type=int, default=0,
+                        help="threads must have moved so often, and %d times a second, in runs of %d s and more"
+                        % (case_run.kLeastMovesPerSecond, case_run.kSecondsToCountMoves))
     parser.add_argument("--native-only", action="store_true")
     parser.add_argument("--list", action="store_true", help="print the names and end")
     return parser.parse_args(argv)
@@ -85,11 +88,13 @@ def compare_distributed(runner, case, native, nodes, label, opts, results):
               *opts.launch_args, "--"]
     deadline = min(opts.max_deadline,
                    case_run.kSlowdownLimit * native.seconds + case_run.kStartupSeconds)
+    if opts.least_moves:   # every move loses what the thread had at hand: how slow that makes it is not the question
+        deadline = opts.max_deadline
     run = runner.run(case, label, prefix, deadline)
     problem, note = case_run.difference(case, native, run), None
     if not problem:
         problem, note = case_run.distribution_problem(
-            case, native, run, nodes, os.path.join(run.folder, "report.json"))
+            case, native, run, nodes, os.path.join(run.folder, "report.json"), opts.least_moves)
     results.record(f"{case.name}-{label}", f"{problem} [{run.folder}]" if problem else None, note)
     if not problem:
         shutil.rmtree(run.folder)

@@ -41,7 +41,7 @@ std::string node_table(const json& job) {
       table.add({id, node.value("role", ""), "(no answer)"});
       continue;
     }
-    table.add({id, node.value("role", ""), node.value("host", ""), short_count(number(node, "threads")),
+    table.add({id, node.value("drained", false) ? "drained" : node.value("role", ""), node.value("host", ""), short_count(number(node, "threads")),
                short_count(number(node, "threads_run")), short_count(number(node, "read_faults")),
                short_count(number(node, "write_faults")), short_count(number(node, "pages_held")),
                short_bytes(number(node, "bytes_in")), short_bytes(number(node, "bytes_out")),
@@ -59,6 +59,18 @@ std::string page_table(const json& job) {
   return table.text();
 }
 
+std::string thread_table(const json& job) {
+  TextTable table({"thread", "node", "<state", "moves", "cpu ms", "calls here", "delegated"});
+  for (const auto& thread : array_of(job, "threads")) {
+    const std::string state = thread.value("state", "");
+    if (state == "ended") continue;
+    table.add({fmt::format("{}", thread.value("tid", 0)), fmt::format("{}", thread.value("node", 0)), state,
+               short_count(number(thread, "migrations")), short_count(number(thread, "cpu_ns") / 1e6),
+               short_count(number(thread, "local_calls")), short_count(number(thread, "delegated_calls"))});
+  }
+  return table.text();
+}
+
 std::string thread_summary(const json& job) {
   std::map<int, int> ran;
   for (const auto& node : array_of(job, "nodes")) ran[node.value("id", 0)] = static_cast<int>(number(node, "threads_run"));
@@ -69,6 +81,7 @@ std::string thread_summary(const json& job) {
     if (node != 0) remote += count;
   }
   text.back() = '\n';
+  if (number(job, "migrations") > 0) text += fmt::format("threads moved: {} times\n", short_count(number(job, "migrations")));
   if (remote == 0) text += "no thread ran away from the origin\n";
   return text;
 }

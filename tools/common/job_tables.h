@@ -8,6 +8,8 @@ namespace dsm::tools {
 
 // A line per node: threads, faults, pages, bytes, fault times.
 std::string node_table(const nlohmann::json& job);
+// The living threads.
+std::string thread_table(const nlohmann::json& job);
 // The hottest pages, with symbols where they are known.
 std::string page_table(const nlohmann::json& job);
 // How many threads ran where; says so when none ever ran away from the origin.

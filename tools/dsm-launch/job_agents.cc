@@ -94,6 +94,8 @@ json JobController::configuration(const AgentHandle& agent) const {
                {"runtime", agent.where.remote ? installation_.elsewhere(options_.remote_prefix).runtime : installation_.runtime},
                {"bind", !agent.where.remote ? local_bind_.c_str() : agent.where.by_srun ? kReachedBySlurm : kReachedBySsh},
                {"place", options_.place},
+               {"chaos_hz", options_.chaos_migrate_hz},
+               {"chaos_seed", options_.chaos_seed},
                {"lease", options_.lease},
                {"poll", options_.poll},
                {"encrypt", options_.encrypt},

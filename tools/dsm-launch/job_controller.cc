@@ -53,7 +53,8 @@ bool worth_a_line(int wait_status) {
 
 JobController::JobController(const LaunchOptions& options, const Installation& installation, const Program& program,
                              const std::vector<NodeHost>& hosts)
-    : options_(options), installation_(installation), program_(program), job_(std::to_string(getpid())) {
+    : options_(options), installation_(installation), program_(program), job_(std::to_string(getpid())),
+      commands_(options.nodes, [this](int node, const json& line) { agents_[static_cast<size_t>(node)].control.send(line); }) {
   prepare_agents(hosts);
 }
 
@@ -156,6 +157,8 @@ void JobController::handle_agent_line(AgentHandle& agent, const std::string& lin
     suspect_peer(agent.node, event.value("what", "failed"));
   } else if (what == "peer_lost") {
     suspect_peer(event.value("peer", 0), event.value("what", "connection lost"));
+  } else if (commands_.take_event(event)) {
+    return;
   } else if (what == "log" && options_.verbose) {
     complain("dsm-launch: {}: {}\n", name_of(agent), event.value("text", ""));
   }
@@ -165,12 +168,26 @@ void JobController::handle_clients() {
   for (int fd; (fd = accept_client(listener_)) >= 0;) clients_.emplace_back(fd);
   for (auto client = clients_.begin(); client != clients_.end();) {
     bool alive = client->fill() && client->flush();
-    while (alive && client->next_line())   // one question exists: statistics
-      query_stats([stream = &*client](const json& job) { stream->send(job); }, kStatPatience);
+    while (alive) {
+      const auto line = client->next_line();
+      if (!line) break;
+      answer_client(*client, *line);
+    }
+    if (!alive) commands_.forget(*client);
     // A query refers to its client's stream: keep a client that left until its query is answered.
     if (!alive && queries_.empty()) client = clients_.erase(client);
     else ++client;
   }
+}
+
+void JobController::answer_client(LineStream& client, const std::string& line) {
+  const json question = json::parse(line, nullptr, false);
+  if (JobCommands::name_of(question) != "stat") {
+    if (phase_ != Phase::kRunning) client.send({{"error", "the job is not running (any more)"}});
+    else if (!commands_.ask(client, question)) client.send({{"error", "this launcher does not know that command"}});
+    return;
+  }
+  query_stats([stream = &client](const json& job) { stream->send(job); }, kStatPatience);
 }
 
 void JobController::handle_signals() {

@@ -20,6 +20,7 @@
 #include "tools/common/line_stream.h"
 #include "tools/dsm-launch/agent_handle.h"
 #include "tools/dsm-launch/installation.h"
+#include "tools/dsm-launch/job_commands.h"
 #include "tools/dsm-launch/launch_options.h"
 #include "tools/dsm-launch/program_lookup.h"
 #include "tools/dsm-launch/signal_relay.h"
@@ -59,6 +60,7 @@ class JobController {
   void handle_agent_input(AgentHandle& agent);
   void handle_agent_line(AgentHandle& agent, const std::string& line);
   void handle_clients();
+  void answer_client(LineStream& client, const std::string& line);
   void handle_signals();
   void reap();
   void agent_exited(AgentHandle& agent, int wait_status);
@@ -107,6 +109,7 @@ class JobController {
   std::optional<Suspicion> suspicion_;
   int listener_ = -1;
   std::list<LineStream> clients_;
+  JobCommands commands_;
   std::map<int, StatsQuery> queries_;
   int next_query_ = 1;
 };

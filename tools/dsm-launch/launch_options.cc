@@ -11,6 +11,7 @@
 #include <iterator>
 
 #include "dsm/dsm.h"
+#include "libdsm/runtime/abi.h"
 #include "tools/common/exit_codes.h"
 #include "tools/dsm-launch/host_list.h"
 
@@ -41,7 +42,8 @@ size_t own_words(int argc, char** argv) {
   static const std::vector<std::string> with_value = {"-n",       "--nodes",  "--place",   "--lease",
                                                       "--poll",   "--report", "--hold-us", "--argv0",
                                                       "--mutation", "--encrypt", "-H",       "--host",    "--hostfile",
-                                                      "--engine",   "--iface", "--clock",  "--ssh",     "--remote-prefix"};
+                                                      "--engine",   "--iface", "--clock",  "--ssh",     "--remote-prefix",
+                                                      "--chaos-migrate", "--chaos-seed"};
   size_t i = 1;
   while (i < static_cast<size_t>(argc)) {
     const std::string word = argv[i];
@@ -49,6 +51,21 @@ size_t own_words(int argc, char** argv) {
     i += std::find(with_value.begin(), with_value.end(), word) != with_value.end() ? 2 : 1;
   }
   return std::min(i, static_cast<size_t>(argc));
+}
+
+std::vector<std::string> placements_without_number() {
+  std::vector<std::string> names;
+  for (const abi::PlacementName& known : abi::kPlacementNames)
+    if (known.policy != abi::kPlaceNode) names.push_back(known.name);
+  return names;
+}
+
+std::string placement_help() {
+  std::string text = "Where new threads go:";
+  for (const abi::PlacementName& known : abi::kPlacementNames)
+    text += fmt::format(" {}{} ({}),", known.name, known.policy == abi::kPlaceNode ? ":K" : "", known.what);
+  text.pop_back();
+  return text;
 }
 
 std::string place_problem(const LaunchOptions& o) {
@@ -107,9 +124,9 @@ ParsedOptions parse_launch_options(int argc, char** argv) {
       ->check(one_of({"auto", "origin", "local"}, "", 0, 0));
   app.add_option("--ssh", o.ssh, "The ssh command, with arguments if need be")->envname("DSM_SSH");
   app.add_option("--remote-prefix", o.remote_prefix, "Folder of bin/dsmd on other hosts (default: as here)")->envname("DSM_REMOTE_PREFIX");
-  app.add_option("--place", o.place, "Where new threads go: rr (round robin), fill (node by node), local, node:K")
+  app.add_option("--place", o.place, placement_help())
       ->envname("DSM_PLACE")
-      ->check(one_of({"rr", "fill", "local"}, "node:", 0, 255));
+      ->check(one_of(placements_without_number(), "node:", 0, 255));
   app.add_option("--lease", o.lease, "Anti-ping-pong leases: auto (adaptive), off, or a fixed time in us")
       ->envname("DSM_LEASE")
       ->check(one_of({"auto", "off"}, "", 1, 1000000));
@@ -123,6 +140,9 @@ ParsedOptions parse_launch_options(int argc, char** argv) {
   app.add_option("--hold-us", o.hold_us, "Minimum hold of a page that was just granted, in us")->check(CLI::Range(0, 100000));
   app.add_option("--report", o.report, "Write statistics as JSON to this file at exit")->envname("DSM_REPORT");
   app.add_option("--argv0", o.argv0, "")->group("");
+  app.add_option("--chaos-migrate", o.chaos_migrate_hz, "For tests: move random threads to random nodes, so many a second")
+      ->check(CLI::Range(0.0, 10000.0));
+  app.add_option("--chaos-seed", o.chaos_seed, "Seed of --chaos-migrate");
   app.add_option("--mutation", o.mutation, "")->group("");
   app.add_flag("-v,--verbose", o.verbose, "Say what happens, and a table per node at exit");
   app.add_flag("--check", o.check, "Test whether this machine can run jobs, and say what to fix");

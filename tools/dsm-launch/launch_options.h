@@ -17,13 +17,15 @@ struct LaunchOptions {
   std::string clock = "auto";      // auto | origin | local
   std::string ssh = "ssh";         // command, with arguments
   std::string remote_prefix;       // where dsm is installed on other hosts; empty: where it is here
-  std::string place = "rr";        // rr | fill | local | node:K
+  std::string place = "rr";        // a name of abi::kPlacementNames; node:K
   std::string lease = "auto";      // auto | off | microseconds
   std::string poll = "auto";       // auto | always | never
   std::string encrypt = "auto";    // auto | on | auth | off
   int hold_us = 20;
   std::string report;              // path of the JSON report, empty: none
   std::string argv0;               // what the program sees as argv[0]; empty: as given
+  double chaos_migrate_hz = 0;     // tests: so many threads a second move to random nodes
+  uint64_t chaos_seed = 1;
   std::string mutation;            // hidden: seeded protocol bug, for the self-test of the litmus tests
   bool verbose = false;
   bool check = false;

@@ -30,6 +30,7 @@ StatsQuery::StatsQuery(json job, std::set<int> waiting_for, TimeNs deadline, Ans
   job_["pages"] = json::array();
   job_["threads"] = json::array();
   job_["ranges"] = json::array();
+  job_["migrations"] = 0;
 }
 
 void StatsQuery::add(int node, const json& event) {
@@ -38,6 +39,7 @@ void StatsQuery::add(int node, const json& event) {
   append(job_["pages"], event, "pages");
   append(job_["threads"], event, "threads");
   append(job_["ranges"], event, "ranges");  // the origin's only
+  job_["migrations"] = job_["migrations"].get<uint64_t>() + event.value("thread_migrations", uint64_t{0});  // likewise
 }
 
 void StatsQuery::finish() {

@@ -11,6 +11,7 @@
 #include "tools/common/exit_codes.h"
 #include "tools/common/job_socket.h"
 #include "tools/common/job_tables.h"
+#include "tools/dsm-stat/job_command.h"
 #include "tools/dsm-stat/job_query.h"
 #include "tools/dsm-stat/stat_options.h"
 
@@ -38,7 +39,7 @@ void print_tables(const json& jobs, bool detailed) {
   for (const auto& job : jobs) {
     fmt::print("job {}  pid {}  {} nodes  {}\n", job.value("id", ""), job.value("app_pid", 0), job["nodes"].size(), job.value("program", ""));
     fmt::print("{}", node_table(job));
-    if (detailed) fmt::print("\n{}", page_table(job));
+    if (detailed) fmt::print("\n{}\n{}", thread_table(job), page_table(job));
     fmt::print("\n");
   }
 }
@@ -48,6 +49,7 @@ void print_tables(const json& jobs, bool detailed) {
 int main(int argc, char** argv) {
   const StatOptions options = parse_stat_options(argc, argv);
   if (options.finished) return options.exit_status;
+  if (options.command != StatOptions::Command::kShow) return run_job_command(options);
   for (bool again = false;; again = true) {
     bool failed = false;
     const json jobs = collect(options, failed);

@@ -18,6 +18,20 @@ StatOptions parse_stat_options(int argc, char** argv) {
       ->expected(0, 1)
       ->default_str("1")
       ->check(CLI::Range(0.05, 86400.0));
+  app.require_subcommand(0, 1);
+  auto command = [&](const char* name, const char* what, StatOptions::Command which) {
+    CLI::App* sub = app.add_subcommand(name, what);
+    sub->add_option("JOB", options.job, "The job, as dsm-stat lists it")->required();
+    if (which == StatOptions::Command::kMigrate)
+      sub->add_option("TID", options.tid, "The thread, as dsm-stat JOB lists it")->required()->check(CLI::PositiveNumber);
+    sub->add_option("NODE", options.node, "The node")->required()->check(CLI::Range(0, 255));
+    if (which == StatOptions::Command::kDrain)
+      sub->add_option("--timeout", options.timeout_s, "Wait so many seconds (60)")->check(CLI::Range(0.0, 86400.0));
+    sub->callback([&options, which] { options.command = which; });
+  };
+  command("migrate", "Move a running thread to a node", StatOptions::Command::kMigrate);
+  command("drain", "Move all threads and pages of a node away; wait until it holds none", StatOptions::Command::kDrain);
+  command("undrain", "Let a drained node take threads again", StatOptions::Command::kUndrain);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -6,9 +6,13 @@
 namespace dsm::tools {
 
 struct StatOptions {
+  enum class Command { kShow, kMigrate, kDrain, kUndrain };
+  Command command = Command::kShow;
   std::string job;         // empty: all jobs of this user
   bool json = false;
   double watch_s = 0;      // 0: once
+  int tid = 0, node = 0;   // kMigrate; kDrain, kUndrain
+  double timeout_s = 60;   // kDrain
   bool finished = false;
   int exit_status = 0;
 };
