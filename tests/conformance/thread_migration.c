@@ -268,6 +268,7 @@ static jmp_buf g_back;
 static int dive(int depth) {
   char filler[512];
   memset(filler, depth, sizeof filler);
+  if (depth < 0) return 0;
   if (depth == 0) {
     go(1 - node_now());
     longjmp(g_back, 5);
