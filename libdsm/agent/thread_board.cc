@@ -88,7 +88,7 @@ std::optional<ThreadBoard::Program> ThreadBoard::program_in(uint32_t index) cons
   // In one order with the runtime's own look at the request (board::set_state_and_look).
   const auto state = std::atomic_ref<abi::ThreadState>(slot.state).load(std::memory_order_seq_cst);
   if (state == abi::ThreadState::kFree) return std::nullopt;
-  Program p{index, peek(slot.tid), peek(slot.kernel_tid), peek(slot.node), state == abi::ThreadState::kBlocked, {}};
+  Program p{index, peek(slot.tid), peek(slot.kernel_tid), peek(slot.node), state == abi::ThreadState::kBlocked, peek(slot.migrations), {}};
   const uint64_t request = peek(slot.move_request);
   if (request != 0 && abi::request_tid(request) == p.tid) p.asked = abi::request_node(request);
   return p;
@@ -108,9 +108,9 @@ std::vector<ThreadBoard::Program> ThreadBoard::list_program() const {
   return all;
 }
 
-bool ThreadBoard::ask_to_move(const Program& thread, unsigned node) {
+bool ThreadBoard::ask_to_move(const Program& thread, unsigned node, bool if_settled) {
   std::atomic_ref<uint64_t>(writable()->slot[thread.slot].move_request)
-      .store(abi::move_request(thread.tid, node), std::memory_order_seq_cst);
+      .store(abi::move_request(thread.tid, node) | (if_settled ? abi::kIfSettled : 0), std::memory_order_seq_cst);
   auto now = program_in(thread.slot);
   return now && now->tid == thread.tid && !now->blocked;
 }

@@ -14,6 +14,8 @@ constexpr TimeNs kLookNs = kMs;
 constexpr TimeNs kDrainNs = 5 * kMs;
 // An agent that was held up makes up for this many moves, not for more.
 constexpr unsigned kMostMovesAtOnce = 8;
+// A thread that never settles moves all the same, so often that this part of the rate is left.
+constexpr unsigned kUnsettledPart = 3;
 
 std::string thread_name(int tid) { return "thread " + std::to_string(tid); }
 
@@ -46,9 +48,9 @@ void ThreadMover::start_chaos(double moves_per_second, uint64_t seed, TimeNs now
   random_.seed(seed);
 }
 
-void ThreadMover::ask(ThreadBoard& board, const ThreadBoard::Program& thread, unsigned node) {
+void ThreadMover::ask(ThreadBoard& board, const ThreadBoard::Program& thread, unsigned node, bool if_settled) {
   // A thread that has ended meanwhile is no error: the next look at the board sees it.
-  if (board.ask_to_move(thread, node)) (void)kick_(ThreadId{static_cast<int32_t>(thread.kernel_tid)});
+  if (board.ask_to_move(thread, node, if_settled)) (void)kick_(ThreadId{static_cast<int32_t>(thread.kernel_tid)});
 }
 
 bool ThreadMover::follow(Order& order, ThreadBoard& board, TimeNs now) {
@@ -95,18 +97,32 @@ void ThreadMover::empty_drained(ThreadBoard& board) {
   }
 }
 
-void ThreadMover::move_one_at_random(ThreadBoard& board) {
+void ThreadMover::note_stays(const std::vector<ThreadBoard::Program>& threads, TimeNs now) {
+  std::map<uint32_t, Stay> stays;
+  for (const ThreadBoard::Program& t : threads) {
+    auto known = stays_.find(t.tid);
+    stays[t.tid] = known != stays_.end() && known->second.migrations == t.migrations ? known->second : Stay{t.migrations, now};
+  }
+  stays_.swap(stays);
+}
+
+void ThreadMover::move_one_at_random(ThreadBoard& board, TimeNs now) {
   std::vector<ThreadBoard::Program> threads = board.list_program();
+  note_stays(threads, now);
   // Those that can follow at once; if there are none, any of those that have not been asked yet.
   auto movable = std::partition(threads.begin(), threads.end(), [](const auto& t) { return !t.blocked; });
   if (movable == threads.begin()) movable = std::partition(threads.begin(), threads.end(), [](const auto& t) { return !t.asked; });
-  const size_t choice = static_cast<size_t>(movable - threads.begin());
+  size_t choice = static_cast<size_t>(movable - threads.begin());
   if (choice == 0) return;
+  const TimeNs longest_stay = kUnsettledPart * choice * chaos_period_ns_;
+  auto overdue = std::partition(threads.begin(), movable, [&](const auto& t) { return now - stays_[t.tid].since >= longest_stay; });
+  const bool if_settled = overdue == threads.begin();
+  if (!if_settled) choice = static_cast<size_t>(overdue - threads.begin());
   const ThreadBoard::Program& thread = threads[random_() % choice];
   std::vector<unsigned> nodes;
   for (unsigned node = 0; node < drained_.size(); ++node)
     if (!drained_[node] && node != thread.node) nodes.push_back(node);
-  if (!nodes.empty()) ask(board, thread, nodes[random_() % nodes.size()]);
+  if (!nodes.empty()) ask(board, thread, nodes[random_() % nodes.size()], if_settled);
 }
 
 void ThreadMover::on_time(ThreadBoard& board, TimeNs now) {
@@ -117,7 +133,7 @@ void ThreadMover::on_time(ThreadBoard& board, TimeNs now) {
   }
   if (chaos_period_ns_ == 0 || now < next_chaos_) return;
   for (unsigned i = 0; i < kMostMovesAtOnce && now >= next_chaos_; ++i) {
-    move_one_at_random(board);
+    move_one_at_random(board, now);
     next_chaos_ += chaos_period_ns_;
   }
   if (now >= next_chaos_) next_chaos_ = now + chaos_period_ns_;

@@ -9,6 +9,7 @@
 //  3. No thread is asked to go to a drained node by the mover itself.
 #pragma once
 #include <functional>
+#include <map>
 #include <optional>
 #include <random>
 #include <string>
@@ -30,7 +31,8 @@ class ThreadMover {
   void order(uint64_t id, int tid, unsigned node, ThreadBoard& board, TimeNs now);
   void set_drained(unsigned node, bool drained, TimeNs now);
   bool drained(unsigned node) const { return node < drained_.size() && drained_[node]; }
-  // `moves_per_second` over the whole job, from now on.
+  // Tries so many moves a second over the whole job, from now on. A thread that has not consumed a little CPU time since its last move
+  // stays (libdsm/runtime/migrate.h), but not for so long that less than a third of the rate is left.
   void start_chaos(double moves_per_second, uint64_t seed, TimeNs now);
 
   void on_time(ThreadBoard& board, TimeNs now);
@@ -43,11 +45,16 @@ class ThreadMover {
     unsigned node;
     TimeNs give_up_at, kick_at;
   };
-  void ask(ThreadBoard& board, const ThreadBoard::Program& thread, unsigned node);
+  struct Stay {
+    uint32_t migrations;
+    TimeNs since;
+  };
+  void ask(ThreadBoard& board, const ThreadBoard::Program& thread, unsigned node, bool if_settled = false);
   // True when it is over.
   bool follow(Order& order, ThreadBoard& board, TimeNs now);
   void empty_drained(ThreadBoard& board);
-  void move_one_at_random(ThreadBoard& board);
+  void move_one_at_random(ThreadBoard& board, TimeNs now);
+  void note_stays(const std::vector<ThreadBoard::Program>& threads, TimeNs now);
   unsigned emptiest(const std::vector<unsigned>& threads_on) const;
 
   Kick kick_;
@@ -56,6 +63,7 @@ class ThreadMover {
   std::vector<Order> orders_;
   std::optional<TimeNs> next_drain_;  // while a node is drained
   TimeNs chaos_period_ns_ = 0, next_chaos_ = 0;
+  std::map<uint32_t, Stay> stays_;  // by tid; for chaos
   std::mt19937_64 random_;
 };
 

@@ -165,9 +165,11 @@ enum class ThreadState : uint32_t {
 };
 
 // A wish in a slot: this thread shall go on on that node. It names the tid, since slots are used again.
+// kIfSettled: unless it has come by a move only just (runtime/migrate.h); then the request is void.
+inline constexpr uint64_t kIfSettled = 0x80000000;
 constexpr uint64_t move_request(uint32_t tid, uint32_t node) { return uint64_t{tid} << 32 | (node + 1); }
 constexpr uint32_t request_tid(uint64_t request) { return static_cast<uint32_t>(request >> 32); }
-constexpr uint32_t request_node(uint64_t request) { return static_cast<uint32_t>(request) - 1; }   // request != 0
+constexpr uint32_t request_node(uint64_t request) { return (static_cast<uint32_t>(request) & ~uint32_t{kIfSettled}) - 1; }   // request != 0
 
 struct ThreadSlot {
   uint32_t tid;              // the program's tid

@@ -36,6 +36,11 @@ void remember_ended(const abi::ThreadSlot& slot) {
   if (is_vessel()) board.ended[at].migrations = 0;
 }
 
+uint32_t node_of(const Thread& thread, uint64_t request, bool settled) {
+  if (request == 0 || abi::request_tid(request) != static_cast<uint32_t>(thread.tid)) return kNoNode;
+  return settled || (request & abi::kIfSettled) == 0 ? abi::request_node(request) : kNoNode;
+}
+
 }  // namespace
 
 void enter(Thread& thread, abi::ThreadState state, uint32_t node) {
@@ -82,10 +87,21 @@ bool has_request(const Thread& thread) {
   return request != 0 && abi::request_tid(request) == static_cast<uint32_t>(thread.tid);
 }
 
-uint32_t take_request(Thread& thread) {
+uint32_t take_request(Thread& thread, bool settled) {
   if (thread.board == nullptr) return kNoNode;
-  const uint64_t request = __atomic_exchange_n(&thread.board->move_request, 0, __ATOMIC_SEQ_CST);
-  return request != 0 && abi::request_tid(request) == static_cast<uint32_t>(thread.tid) ? abi::request_node(request) : kNoNode;
+  return node_of(thread, __atomic_exchange_n(&thread.board->move_request, 0, __ATOMIC_SEQ_CST), settled);
+}
+
+uint32_t look_at_request(Thread& thread, uint32_t here, bool settled) {
+  if (thread.board == nullptr) return kNoNode;
+  uint64_t request = load_ordered(thread.board->move_request);
+  while (request != 0) {
+    const uint32_t node = node_of(thread, request, settled);
+    if (node != kNoNode && node != here) return node;
+    // A later request that replaces it at this moment is looked at in its turn.
+    if (__atomic_compare_exchange_n(&thread.board->move_request, &request, 0, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) break;
+  }
+  return kNoNode;
 }
 
 bool place_request(Thread& thread, uint32_t node) {

@@ -19,8 +19,11 @@ void count_migration(Thread& thread, uint32_t to_node);
 inline constexpr uint32_t kNoNode = ~uint32_t{0};
 // Its slot asks this thread to move.
 bool has_request(const Thread& thread);
-// The node that the request names, and the request is gone; kNoNode if there is none.
-uint32_t take_request(Thread& thread);
+// The node that the request names, and the request is gone; kNoNode if there is none, or if it is one for settled threads only and
+// this one is not `settled`.
+uint32_t take_request(Thread& thread, bool settled = true);
+// The node of a request that stays where it is, if the thread has to leave this node for it; others are void, and gone. kNoNode: none.
+uint32_t look_at_request(Thread& thread, uint32_t here, bool settled);
 // A wish of this process's own (the vessel's service thread on behalf of the origin). True: the thread is in no call that may
 // sleep and must be kicked; else it looks when the call ends.
 bool place_request(Thread& thread, uint32_t node);

@@ -40,6 +40,7 @@ enum Flag : uint16_t {
   kRestartable = 32,  // kResult: -EINTR of a call that the kernel makes again under SA_RESTART
   kAgain = 64,        // kSyscall: the last call goes on, and so does its time limit
   kMayMove = 128,     // kSignalFetch: the thread stands where it may be moved
+  kSettled = 512,     // kSignalFetch: it has not come by a move only just (migrate.h)
   kMove = 256,        // kSignal: and it shall: kHome is next. kHome: that is why it comes. kKick: that is all there is
 };
 

@@ -75,8 +75,13 @@ bool may_move_at(const UserContext& user) {
   return rip < abi::kVdsoBase || rip >= abi::kVdsoBase + process().vdso_bytes;
 }
 
+bool is_settled(const Thread& thread) {
+  const uint64_t came = thread.remote.came_cpu_ns;
+  return came == 0 || board::kernel_thread_cpu_ns() - came >= kSettledCpuNs;
+}
+
 void move_if_asked(Thread& thread, UserContext& user) {
-  const uint32_t node = board::take_request(thread);
+  const uint32_t node = board::take_request(thread, is_settled(thread));
   if (node < process().welcome.nodes && node != thread.remote.node) leave_origin(thread, user, node);
 }
 

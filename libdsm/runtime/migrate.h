@@ -48,6 +48,11 @@ int64_t migrate_self(Call& call, uint32_t node);
 // Whether a thread that was interrupted in `user` stands where it may move.
 bool may_move_at(const UserContext& user);
 
+// False for a while after a move: until the thread has consumed kSettledCpuNs where it is. What it needs is fetched page by page first,
+// and a thread that is moved faster than that gets nowhere. Only --chaos-migrate waits for it.
+inline constexpr uint64_t kSettledCpuNs = 4'000'000;
+bool is_settled(const Thread& thread);
+
 // The local thread in `user`, at a place where it may move: follows its request, if there is one. Else it returns.
 void move_if_asked(Thread& thread, UserContext& user);
 

@@ -96,15 +96,6 @@ void serve_clone(Thread& thread, const channel::Buffer& buffer) {
   answer(thread, value);
 }
 
-// True if the thread is to leave its node. A request to go where it is has been fulfilled.
-bool must_move(Thread& thread) {
-  if (!board::has_request(thread)) return false;
-  const uint64_t request = load_ordered(thread.board->move_request);
-  if (request != 0 && abi::request_node(request) != thread.remote.node) return true;
-  board::take_request(thread);
-  return false;
-}
-
 // The signal that the worker may deliver now, if any, and whether the thread must come home.
 void serve_fetch(Thread& thread, const channel::SignalFetch& question) {
   ThreadSignals& signals = thread.signals;
@@ -112,7 +103,11 @@ void serve_fetch(Thread& thread, const channel::SignalFetch& question) {
   channel::Signal reply = {};
   reply.header.type = channel::Type::kSignal;
   __atomic_fetch_and(&signals.pending_word, ~kPendingMove, __ATOMIC_SEQ_CST);
-  const uint16_t moves = (question.header.flags & channel::kMayMove) != 0 && must_move(thread) ? channel::kMove : 0;
+  uint16_t moves = 0;
+  if ((question.header.flags & channel::kMayMove) != 0) {
+    const bool settled = (question.header.flags & channel::kSettled) != 0;
+    if (board::look_at_request(thread, thread.remote.node, settled) != board::kNoNode) moves = channel::kMove;
+  }
   if ((signals.pending_word & kPendingSignal) != 0) {
     const uint64_t base = signals.has_wait_mask ? signals.wait_mask : mask;
     const int signal = signals.deferred.signo;
@@ -189,6 +184,7 @@ void release_channel(Thread& thread) {
   thread.remote.robust_head = message.baggage.robust_head;
   thread.remote.robust_bytes = message.baggage.robust_bytes;
   thread.remote.cpu_carry_ns += static_cast<int64_t>(message.baggage.cpu_ns);
+  thread.remote.came_cpu_ns = board::kernel_thread_cpu_ns();
   release_channel(thread);
   if ((message.header.flags & channel::kMove) != 0) ship_on_if_asked(thread);
   thread.remote.node = 0;

@@ -26,6 +26,7 @@ struct ThreadRemote {
   uint64_t robust_head, robust_bytes;   // set_robust_list; kept where the thread runs
   uint64_t cpu_base_ns;      // CPU time of the kernel thread when the program's thread came (board_slots.h)
   int64_t cpu_carry_ns;      // CPU time of the program's thread - that of its kernel thread here, which began at 0
+  uint64_t came_cpu_ns;      // CPU time of the kernel thread when a move brought the program's thread here; 0: it began here
   bool moving;               // shadow: what is being shipped is a move, to be counted when it has arrived
   uint64_t set_tid;          // CLONE_CHILD_SETTID, for the first instructions of the thread
 };

@@ -31,6 +31,7 @@ void adopt(Thread& thread, const channel::Spawn& spawn) {
   thread.remote.node = process().welcome.node;
   thread.remote.robust_head = spawn.baggage.robust_head;
   thread.remote.robust_bytes = spawn.baggage.robust_bytes;
+  thread.remote.came_cpu_ns = spawn.baggage.migrations != 0 ? board::kernel_thread_cpu_ns() : 0;
   thread.remote.cpu_carry_ns = static_cast<int64_t>(spawn.baggage.cpu_ns - board::kernel_thread_cpu_ns());
 }
 
@@ -118,7 +119,7 @@ void worker_fetch_signal(Thread& thread, UserContext& user) {
   board::take_request(thread);   // the shadow knows
   channel::Buffer buffer;
   do {
-    const uint16_t flags = may_move_at(user) ? channel::kMayMove : 0;
+    const auto flags = static_cast<uint16_t>((may_move_at(user) ? channel::kMayMove : 0) | (is_settled(thread) ? channel::kSettled : 0));
     channel::SignalFetch question = {{0, channel::Type::kSignalFetch, flags}, thread.signals.virtual_mask};
     ask_for_signal(thread, buffer, &question, sizeof question);
     thread.signals.shadow_mask = thread.signals.virtual_mask;

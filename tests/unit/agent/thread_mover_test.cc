@@ -133,5 +133,22 @@ TEST_F(ThreadMoverTest, ChaosKeepsItsRateAndItsSeed) {
   EXPECT_NE(first, run(8));
 }
 
+TEST_F(ThreadMoverTest, ChaosLeavesThreadsThatNeverSettleAThirdOfTheRate) {
+  std::vector<abi::ThreadSlot*> slots;
+  for (uint32_t i = 0; i < 4; ++i) slots.push_back(&put(i, 100 + i, abi::ThreadState::kShadow, i % 2));
+  unsigned moves = 0;
+  mover_.start_chaos(200, 1, 0);
+  for (TimeNs t = 0; t <= 3000 * kMs; t += kMs) {
+    mover_.on_time(board_, t);
+    for (abi::ThreadSlot* slot : slots) {
+      const bool declined = (slot->move_request & abi::kIfSettled) != 0 && slot->migrations != 0;
+      if (slot->move_request == 0) continue;
+      if (declined) slot->move_request = 0;
+      else follow(*slot), ++slot->migrations, ++moves;
+    }
+  }
+  EXPECT_NEAR(moves, 3000 / 15, 20);
+}
+
 }  // namespace
 }  // namespace dsm::agent
