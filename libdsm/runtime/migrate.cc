@@ -22,6 +22,8 @@ namespace {
   thread.remote.node = node;
   thread.remote.set_tid = 0;
   thread.remote.moving = true;
+  thread.signals.make_again = false;
+  thread.signals.pending_word &= kPendingSignal;   // what is deferred the new worker fetches
   dsm_run_on_stack(shadow_main, &thread, start_stack_top(thread));
 }
 
@@ -30,9 +32,6 @@ namespace {
   capture_frame(start_frame(thread), user);
   trap_off();
   block_all_signals();
-  // What was deferred waits in the kernel again, until the shadow's loop takes the mask of the program.
-  if ((thread.signals.pending_word & kPendingSignal) != 0) requeue_signal(thread.signals.deferred);
-  thread.signals.pending_word = 0;
   become_shadow(thread, node);
 }
 

@@ -18,8 +18,8 @@
 //  2. Request and exit. The thread blocks all signals, then frees its slot; a request names its tid, so that it cannot
 //     move the slot's next thread. A kick for a tid that is gone reaches nobody.
 //  3. Request and signal. The signal comes first: its frame is built here, and the thread moves at the handler's first instruction. What
-//     the kernel has queued stays with the tid. A signal that arrives while the thread becomes a shadow waits in the kernel,
-//     one that was deferred is queued again, and the shadow's loop takes the program's mask when it can serve them.
+//     the kernel has queued stays with the tid. A signal that arrives while the thread becomes a shadow waits in the kernel.
+//     One that was deferred before stays deferred, ahead of what is queued: the new worker fetches it, or its handler is entered at home.
 //  4. Request and request. The later one replaces the earlier one in the slot; each is taken by one exchange. A request for
 //     the node where the thread is by then does nothing.
 //  5. Request and a thread that is being shipped. The shadow looks for it when the worker says kStarted.

@@ -10,7 +10,7 @@
 #include "libdsm/runtime/marshal.h"
 #include "libdsm/runtime/migrate.h"
 #include "libdsm/runtime/runtime_process.h"
-#include "libdsm/runtime/signals.h"
+#include "libdsm/runtime/signal_handlers.h"
 #include "libdsm/runtime/stop_world.h"
 #include "libdsm/runtime/board_slots.h"
 #include "libdsm/runtime/thread_exit.h"
@@ -153,13 +153,6 @@ void serve_fault(Thread& thread, const channel::Fault& message) {
   channel::send(thread, reply);
 }
 
-// A deferred signal that no worker will fetch any more.
-void hand_back_deferred(Thread& thread, void (*to)(const KernelSigInfo&)) {
-  block_all_signals();
-  if ((thread.signals.pending_word & kPendingSignal) != 0) to(thread.signals.deferred);
-  thread.signals.pending_word = 0;
-}
-
 void release_channel(Thread& thread) {
   process().remote.channels.give_back(thread.remote.node, thread.remote.channel_fd);
   thread.remote.channel_fd = -1;
@@ -169,14 +162,13 @@ void release_channel(Thread& thread) {
   const int64_t status = message.status;
   thread.remote.robust_head = message.robust_head;
   thread.remote.robust_bytes = message.robust_bytes;
-  hand_back_deferred(thread, hand_on_signal);
   release_channel(thread);
-  thread_exit(thread, status);
+  thread_exit(thread, status);   // hands on a deferred signal that no worker will fetch any more
 }
 
 [[noreturn]] void serve_home(Thread& thread, const channel::Buffer& buffer) {
   const auto& message = buffer.as<channel::Home>();
-  hand_back_deferred(thread, requeue_signal);
+  block_all_signals();
   Frame& frame = start_frame(thread);
   unpack_registers(frame, message.registers, buffer.tail(), message.header.bytes);
   frame.context.mask = message.baggage.mask;
@@ -191,6 +183,7 @@ void release_channel(Thread& thread) {
   begin_program(thread);
   board::count_migration(thread, 0);
   board::set_state(thread, abi::ThreadState::kRunning);
+  signals_arrive(thread, frame.context);
   enter_frame(thread, frame);
 }
 
@@ -228,7 +221,8 @@ void shadow_main(Thread* thread_pointer) {
   board::enter(thread, abi::ThreadState::kShadow, thread.remote.node);
   ship(thread);
   announce(thread);
-  set_mask(thread, start_frame(thread).context.mask);
+  // A signal that was deferred when the thread left holds the others back until the worker has fetched it.
+  if ((thread.signals.pending_word & kPendingSignal) == 0) set_mask(thread, start_frame(thread).context.mask);
 
   channel::Buffer buffer;
   buffer.size = buffer.taken = 0;

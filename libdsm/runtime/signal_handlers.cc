@@ -235,6 +235,18 @@ void deliver_deferred(Thread& thread, UserContext& user) {
 
 }  // namespace
 
+void signals_arrive(Thread& thread, UserContext& user) {
+  ThreadSignals& signals = thread.signals;
+  // The worker has done what follows from the last call.
+  signals.make_again = signals.not_made = signals.restartable = signals.has_wait_mask = false;
+  signals.restart_number = -1;
+  const bool deferred = (signals.pending_word & kPendingSignal) != 0;
+  signals.pending_word = 0;
+  if (!deferred) return;
+  exchange_kernel_mask(~(kSynchronousSignals | signal_bit(abi::kSignalRefusal)));   // the program's stack may be bad
+  deliver_deferred(thread, user);
+}
+
 void on_sent_trap_signal(KernelSigInfo* info, UserContext* user) {
   Thread& thread = current_thread();
   block_all_signals();

@@ -25,6 +25,8 @@ void raise_fault(Thread& thread, UserContext& user, const KernelSigInfo& fault);
 
 // The program's call in `user` was interrupted and nothing was delivered for it: it is made again.
 void restart_interrupted(Thread& thread, UserContext& user);
+// A shadow, all signals blocked, is about to go on with the program in `user`: what was deferred enters its handler.
+void signals_arrive(Thread& thread, UserContext& user);
 // Enters the handler of `action` after the restart rules of SA_RESTART; kills the process when the stack is bad.
 void deliver(Thread& thread, UserContext& user, const KernelSigInfo& info, const KernelSigAction& action,
              uint64_t saved_mask, uint64_t base_mask);
