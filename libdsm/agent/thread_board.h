@@ -29,13 +29,14 @@ class ThreadBoard {
     uint32_t slot;
     uint32_t tid, kernel_tid;
     unsigned node;
-    bool blocked;                   // in a call that must not be interrupted for a move
+    bool blocked;                   // in a call that ends, and is made again, if it is interrupted
     uint32_t migrations;
     std::optional<unsigned> asked;  // node of a request that it has not taken yet
   };
   std::optional<Program> find(int tid) const;
   std::vector<Program> list_program() const;
-  // Asks the thread to move, or only if it has settled where it is. True if it must be kicked (libdsm/runtime/migrate.h).
+  // Asks the thread to move, or only if it has settled where it is. True if it is in no call that a kick would interrupt
+  // (libdsm/runtime/migrate.h).
   bool ask_to_move(const Program& thread, unsigned node, bool if_settled = false);
   void set_drained(unsigned node, bool drained);
   void set_cpus(const std::vector<unsigned>& cpus_of_nodes);

@@ -48,9 +48,10 @@ void ThreadMover::start_chaos(double moves_per_second, uint64_t seed, TimeNs now
   random_.seed(seed);
 }
 
-void ThreadMover::ask(ThreadBoard& board, const ThreadBoard::Program& thread, unsigned node, bool if_settled) {
+void ThreadMover::ask(ThreadBoard& board, const ThreadBoard::Program& thread, unsigned node, bool random, bool if_settled) {
   // A thread that has ended meanwhile is no error: the next look at the board sees it.
-  if (board.ask_to_move(thread, node, if_settled)) (void)kick_(ThreadId{static_cast<int32_t>(thread.kernel_tid)});
+  // A call that sleeps is interrupted by order and to empty a node, but not at random: the program would notice the time.
+  if (board.ask_to_move(thread, node, if_settled) || !random) (void)kick_(ThreadId{static_cast<int32_t>(thread.kernel_tid)});
 }
 
 bool ThreadMover::follow(Order& order, ThreadBoard& board, TimeNs now) {
@@ -122,7 +123,7 @@ void ThreadMover::move_one_at_random(ThreadBoard& board, TimeNs now) {
   std::vector<unsigned> nodes;
   for (unsigned node = 0; node < drained_.size(); ++node)
     if (!drained_[node] && node != thread.node) nodes.push_back(node);
-  if (!nodes.empty()) ask(board, thread, nodes[random_() % nodes.size()], if_settled);
+  if (!nodes.empty()) ask(board, thread, nodes[random_() % nodes.size()], true, if_settled);
 }
 
 void ThreadMover::on_time(ThreadBoard& board, TimeNs now) {

@@ -5,7 +5,7 @@
 //
 // Invariants
 //  1. An order is answered exactly once. A request that was not taken by its deadline stays: the thread moves when its call ends.
-//  2. A thread in a call that must not be interrupted is never kicked.
+//  2. A thread in a call that sleeps is kicked by order and to empty a node only.
 //  3. No thread is asked to go to a drained node by the mover itself.
 #pragma once
 #include <functional>
@@ -49,7 +49,7 @@ class ThreadMover {
     uint32_t migrations;
     TimeNs since;
   };
-  void ask(ThreadBoard& board, const ThreadBoard::Program& thread, unsigned node, bool if_settled = false);
+  void ask(ThreadBoard& board, const ThreadBoard::Program& thread, unsigned node, bool random = false, bool if_settled = false);
   // True when it is over.
   bool follow(Order& order, ThreadBoard& board, TimeNs now);
   void empty_drained(ThreadBoard& board);

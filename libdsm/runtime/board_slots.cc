@@ -104,12 +104,6 @@ uint32_t look_at_request(Thread& thread, uint32_t here, bool settled) {
   return kNoNode;
 }
 
-bool place_request(Thread& thread, uint32_t node) {
-  if (thread.board == nullptr) return true;
-  store_ordered(thread.board->move_request, abi::move_request(static_cast<uint32_t>(thread.tid), node));
-  return load_ordered(thread.board->state) != abi::ThreadState::kBlocked;
-}
-
 bool set_state_and_look(Thread& thread, abi::ThreadState state) {
   store_ordered(thread.board->state, state);
   return has_request(thread);

@@ -24,9 +24,6 @@ bool has_request(const Thread& thread);
 uint32_t take_request(Thread& thread, bool settled = true);
 // The node of a request that stays where it is, if the thread has to leave this node for it; others are void, and gone. kNoNode: none.
 uint32_t look_at_request(Thread& thread, uint32_t here, bool settled);
-// A wish of this process's own (the vessel's service thread on behalf of the origin). True: the thread is in no call that may
-// sleep and must be kicked; else it looks when the call ends.
-bool place_request(Thread& thread, uint32_t node);
 // The end of a call that may sleep: the slot's state, then a look at the request, in this order. True if there is one.
 bool set_state_and_look(Thread& thread, abi::ThreadState state);
 

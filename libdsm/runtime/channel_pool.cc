@@ -46,10 +46,9 @@ void ChannelPool::give_back(uint32_t node, int fd) {
   process().private_fds.close(fd);
 }
 
-void ChannelPool::kick(uint32_t node, int32_t tid, uint16_t flags) {
+void ChannelPool::kick(uint32_t node, int32_t tid) {
   channel::Kick kick = {};
   kick.header.type = channel::Type::kKick;
-  kick.header.flags = flags;
   kick.tid = tid;
   // So few bytes go in one piece, whoever else writes; a failure means that the vessel is gone, which others notice.
   channel::write_all(__atomic_load_n(&control_[node], __ATOMIC_ACQUIRE), &kick, sizeof kick);

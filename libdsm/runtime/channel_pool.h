@@ -16,9 +16,8 @@ class ChannelPool {
   int64_t acquire(uint32_t node);
   // After the worker has said kExit or kHome, and nothing else can come on it.
   void give_back(uint32_t node, int fd);
-  // Makes the thread on `node` look for a signal; with `flags` channel::kMove for its move_request, once it is in no call that
-  // may sleep. Only for nodes to which a channel was acquired before.
-  void kick(uint32_t node, int32_t tid, uint16_t flags = 0);
+  // Makes the thread on `node` ask its shadow, for a signal or whether to move. Only for nodes to which a channel was acquired before.
+  void kick(uint32_t node, int32_t tid);
 
  private:
   static constexpr uint32_t kIdleChannels = 128;   // a node; further ones are closed, and their workers end

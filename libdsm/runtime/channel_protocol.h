@@ -38,10 +38,10 @@ enum Flag : uint16_t {
   kNotMade = 4,       // kResult: -EINTR because of that signal, before the kernel was entered
   kPresent = 8,       // kSignal: there is one to deliver
   kRestartable = 32,  // kResult: -EINTR of a call that the kernel makes again under SA_RESTART
-  kAgain = 64,        // kSyscall: the last call goes on, and so does its time limit
+  kAgain = 64,        // kSyscall: the last call goes on, and so does its time limit. kSpawn, kHome: the next call is such a one
   kMayMove = 128,     // kSignalFetch: the thread stands where it may be moved
   kSettled = 512,     // kSignalFetch: it has not come by a move only just (migrate.h)
-  kMove = 256,        // kSignal: and it shall: kHome is next. kHome: that is why it comes. kKick: that is all there is
+  kMove = 256,        // kSignal: and it shall: kHome is next. kHome: that is why it comes
 };
 
 struct Header {
@@ -66,8 +66,9 @@ struct Baggage {
   uint64_t cpu_ns;         // kSpawn: consumed so far. kHome: consumed on the node that it leaves
   uint32_t migrations;     // kSpawn: this one included
   uint32_t pad;
+  uint64_t time_left_ns;   // with kAgain: of the call's time limit, if the sender knows it; else 0
 };
-static_assert(sizeof(Baggage) == 64);
+static_assert(sizeof(Baggage) == 72);
 
 struct Spawn {
   Header header;
@@ -77,7 +78,7 @@ struct Spawn {
   Baggage baggage;
   Registers registers;
 };
-static_assert(sizeof(Spawn) == 408 && offsetof(Spawn, registers) == 88);
+static_assert(sizeof(Spawn) == 416 && offsetof(Spawn, registers) == 96);
 
 struct Started {
   Header header;
@@ -115,7 +116,7 @@ struct Clone {
   Baggage baggage;
   Registers registers;     // of the parent, behind the system call
 };
-static_assert(sizeof(Clone) == 456);
+static_assert(sizeof(Clone) == 464);
 
 struct Exit {
   Header header;
@@ -130,7 +131,7 @@ struct Home {
   Baggage baggage;
   Registers registers;
 };
-static_assert(sizeof(Home) == 392);
+static_assert(sizeof(Home) == 400);
 
 struct SignalFetch {
   Header header;

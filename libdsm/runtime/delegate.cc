@@ -105,7 +105,7 @@ int64_t delegate_clone(Call& call, const channel::CloneRequest& request) {
 }
 
 channel::Baggage baggage_of(const Thread& thread, uint64_t mask) {
-  return {mask, thread.signals.alt_stack, thread.remote.robust_head, thread.remote.robust_bytes, 0, 0, 0};
+  return {mask, thread.signals.alt_stack, thread.remote.robust_head, thread.remote.robust_bytes, 0, 0, 0, 0};
 }
 
 void unpack_registers(Frame& frame, const channel::Registers& registers, const uint8_t* fp, size_t fp_bytes) {

@@ -27,10 +27,9 @@ class BlockedScope {
   BlockedScope& operator=(const BlockedScope&) = delete;
 
  private:
-  // A shadow looks by itself when it answers. In a vessel the shadow is asked, as for a signal.
+  // A shadow looks by itself when it answers. In a vessel there are no requests, only kicks.
   static void announce_request(Thread& thread) {
-    if (thread.remote.kind == ThreadKind::kShadow) return;
-    __atomic_fetch_or(&thread.signals.pending_word, is_vessel() ? kPendingKick : kPendingMove, __ATOMIC_RELAXED);
+    if (thread.remote.kind != ThreadKind::kShadow) __atomic_fetch_or(&thread.signals.pending_word, kPendingMove, __ATOMIC_RELAXED);
   }
 
   Thread* thread_ = nullptr;

@@ -10,6 +10,7 @@
 #include "libdsm/runtime/signal_entry.h"
 #include "libdsm/runtime/signals.h"
 #include "libdsm/runtime/board_slots.h"
+#include "libdsm/runtime/time_limit.h"
 #include "libdsm/runtime/trap.h"
 #include "libdsm/runtime/worker.h"
 
@@ -22,7 +23,6 @@ namespace {
   thread.remote.node = node;
   thread.remote.set_tid = 0;
   thread.remote.moving = true;
-  thread.signals.make_again = false;
   thread.signals.pending_word &= kPendingSignal;   // what is deferred the new worker fetches
   dsm_run_on_stack(shadow_main, &thread, start_stack_top(thread));
 }
@@ -42,11 +42,12 @@ void migrate_home(Thread& thread, UserContext& user, bool on_request) {
   capture_frame(frame, user);
   channel::Home message = {};
   message.header.type = channel::Type::kHome;
-  message.header.flags = on_request ? channel::kMove : 0;
+  message.header.flags = static_cast<uint16_t>((on_request ? channel::kMove : 0) | (thread.signals.make_again ? channel::kAgain : 0));
   __atomic_store_n(&process().remote.threads_moved, 1, __ATOMIC_RELAXED);
   board::leave(thread);
   message.baggage = baggage_of(thread, thread.signals.virtual_mask);
   message.baggage.cpu_ns = thread.board != nullptr ? thread.board->cpu_ns : 0;
+  message.baggage.time_left_ns = time_left_ns(thread.signals);
   message.registers = {frame.context, frame.fs_base, frame.gs_base};
   thread.tid = 0;   // it may be back in this vessel, on another worker, before worker_wait: a kick must find that one
   channel::send(thread, message, frame.fp, frame.fp_bytes);
@@ -92,7 +93,7 @@ void on_move_kick(Thread& thread, UserContext& user, bool in_runtime) {
   thread.signals.pending_word |= kPendingMove;
   const ThreadRemote& remote = thread.remote;
   if (remote.kind == ThreadKind::kShadow && remote.idle && remote.started)
-    process().remote.channels.kick(remote.node, thread.tid, channel::kMove);
+    process().remote.channels.kick(remote.node, thread.tid);
 }
 
 void ship_on_if_asked(Thread& thread) {

@@ -3,13 +3,14 @@
 // vessel to another the way leads through the origin, where the program does not run a single instruction.
 //
 // Who asks. The thread itself (dsm_migrate), an access to an origin-pinned page, or the origin's agent (dsm-stat migrate, draining,
-// --chaos-migrate), which stores a move_request in the thread's slot of the board and then sends kSignalKick, unless the slot's state
-// is kBlocked. The request is what counts, the kick only shortens the time; the agent kicks again until it sees the request taken.
+// --chaos-migrate), which stores a move_request in the thread's slot of the board and then sends kSignalKick. The request is what
+// counts, the kick only shortens the time; the agent kicks again until it sees the request taken. A random request kicks no thread whose
+// state is kBlocked.
 //
 // Where a thread may move. In program code at once. In runtime code at the end of the system call, behind the delivery of signals.
-// A call that is under way is not disturbed: the thread moves when it ends. But a wait that can be made again as it was (kWaiting:
-// a futex without a relative time limit) is interrupted, and made again on the other node. In the vdso nowhere: it reads the
-// kernel's clock data of one node in several steps.
+// A call that sleeps and has done nothing yet is interrupted and made again on the other node, with what is left of its time limit
+// (time_limit.h); one that has moved a part of its bytes goes on, and the thread moves when it ends. In the vdso nowhere: it reads
+// the kernel's clock data of one node in several steps.
 //
 // The races, and what decides them
 //  1. Request and the end of a call. The agent stores the request and then reads the state, the thread stores its state and then

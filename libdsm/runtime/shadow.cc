@@ -14,6 +14,7 @@
 #include "libdsm/runtime/stop_world.h"
 #include "libdsm/runtime/board_slots.h"
 #include "libdsm/runtime/thread_exit.h"
+#include "libdsm/runtime/time_limit.h"
 #include "libdsm/runtime/uaccess.h"
 
 namespace dsm::runtime {
@@ -177,6 +178,8 @@ void release_channel(Thread& thread) {
   thread.remote.robust_bytes = message.baggage.robust_bytes;
   thread.remote.cpu_carry_ns += static_cast<int64_t>(message.baggage.cpu_ns);
   thread.remote.came_cpu_ns = board::kernel_thread_cpu_ns();
+  thread.signals.make_again = false;
+  if ((message.header.flags & channel::kAgain) != 0) resume_time_limit(thread.signals, message.baggage.time_left_ns);
   release_channel(thread);
   if ((message.header.flags & channel::kMove) != 0) ship_on_if_asked(thread);
   thread.remote.node = 0;
@@ -194,13 +197,16 @@ void ship(Thread& thread) {
   const Frame& frame = start_frame(thread);
   channel::Spawn message = {};
   message.header.type = channel::Type::kSpawn;
+  message.header.flags = thread.signals.make_again ? channel::kAgain : 0;
   message.tid = thread.tid;
   message.pid = process().pid;
   message.set_tid = thread.remote.set_tid;
   message.baggage = baggage_of(thread, frame.context.mask);
   message.baggage.cpu_ns = board::kernel_thread_cpu_ns() + static_cast<uint64_t>(thread.remote.cpu_carry_ns);
   message.baggage.migrations = (thread.board != nullptr ? thread.board->migrations : 0) + (thread.remote.moving ? 1 : 0);
+  message.baggage.time_left_ns = time_left_ns(thread.signals);
   message.registers = {frame.context, frame.fs_base, frame.gs_base};
+  thread.signals.make_again = false;   // the worker knows
   channel::send(thread, message, frame.fp, frame.fp_bytes);
 }
 

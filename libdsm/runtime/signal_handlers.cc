@@ -238,7 +238,7 @@ void deliver_deferred(Thread& thread, UserContext& user) {
 void signals_arrive(Thread& thread, UserContext& user) {
   ThreadSignals& signals = thread.signals;
   // The worker has done what follows from the last call.
-  signals.make_again = signals.not_made = signals.restartable = signals.has_wait_mask = false;
+  signals.not_made = signals.restartable = signals.has_wait_mask = false;
   signals.restart_number = -1;
   const bool deferred = (signals.pending_word & kPendingSignal) != 0;
   signals.pending_word = 0;

@@ -3,7 +3,6 @@
 
 #include <asm-generic/errno.h>
 
-#include "libdsm/runtime/atomics.h"
 #include "libdsm/runtime/core_dump.h"
 #include "libdsm/runtime/runtime_log.h"
 #include "libdsm/runtime/runtime_process.h"
@@ -32,12 +31,6 @@ bool drop_deferred(Call& call) {
   if (action.handler == kHandlerDefault) act_by_default(info);
   exchange_kernel_mask(without_reserved(call.user != nullptr ? call.user->mask : thread.signals.shadow_mask));
   return true;
-}
-
-// Of a call that was interrupted: the thread is to move, and the call waits in a way that makes it worth ending for that.
-bool leaves_for_move(const Thread& thread) {
-  return (thread.signals.pending_word & kPendingMove) != 0 && thread.board != nullptr &&
-         load_relaxed(thread.board->state) == abi::ThreadState::kWaiting;
 }
 
 }  // namespace
@@ -77,7 +70,7 @@ int64_t blocking_call(Call& call, const uint64_t* wait_mask) {
       if (by_us && result > 0 && bytes_left(call, done) != 0) continue;
       return static_cast<int64_t>(done);
     }
-    if (by_us && leaves_for_move(call.thread)) {
+    if (by_us && (signals.pending_word & kPendingMove) != 0) {
       result = kNotMade;   // made again behind the move
       break;
     }

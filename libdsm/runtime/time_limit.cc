@@ -90,4 +90,15 @@ void TimeLimit::apply(uint64_t arg[6]) {
   arg[index_] = reinterpret_cast<uint64_t>(left_);
 }
 
+uint64_t time_left_ns(const ThreadSignals& signals) {
+  if (!signals.make_again || signals.deadline_ns == 0) return 0;
+  const uint64_t now = now_ns();
+  return signals.deadline_ns > now ? signals.deadline_ns - now : 1;
+}
+
+void resume_time_limit(ThreadSignals& signals, uint64_t left_ns) {
+  signals.make_again = true;
+  if (left_ns != 0) signals.deadline_ns = now_ns() + left_ns;
+}
+
 }  // namespace dsm::runtime

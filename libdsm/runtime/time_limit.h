@@ -6,6 +6,7 @@
 // select, pselect6 and ppoll are not here: the kernel itself writes back what is left. Any context of a trap handler or shadow.
 #pragma once
 #include "libdsm/runtime/dispatch.h"
+#include "libdsm/runtime/thread_signals.h"
 
 namespace dsm::runtime {
 
@@ -27,5 +28,10 @@ class TimeLimit {
   uint64_t deadline_ns_ = 0;
   int64_t left_[2] = {};   // struct timespec, where the kernel reads it
 };
+
+// What is left of the limit of a call that goes on behind a move, in ns: a deadline counts for one host's clock only. 0: none here.
+uint64_t time_left_ns(const ThreadSignals& signals);
+// On the other node. `left_ns` 0: the deadline stays as it is.
+void resume_time_limit(ThreadSignals& signals, uint64_t left_ns);
 
 }  // namespace dsm::runtime

@@ -13,7 +13,6 @@
 #include <linux/userfaultfd.h>
 
 #include "libdsm/runtime/atomics.h"
-#include "libdsm/runtime/board_slots.h"
 #include "libdsm/runtime/channel.h"
 #include "libdsm/runtime/clone.h"
 #include "libdsm/runtime/register_frame.h"
@@ -119,10 +118,8 @@ class ServiceLoop {
     if (kick_bytes_ < sizeof kick_) return;
     kick_bytes_ = 0;
     RT_CHECK(kick_.header.type == channel::Type::kKick);
-    Thread* thread = process().threads.find(kick_.tid);
-    if (thread == nullptr) return;
-    if ((kick_.header.flags & channel::kMove) != 0 && !board::place_request(*thread, 0)) return;
-    signal_thread(*thread, abi::kSignalKick);
+    const Thread* thread = process().threads.find(kick_.tid);
+    if (thread != nullptr) signal_thread(*thread, abi::kSignalKick);
   }
 
   // The program's process has ended or has replaced its image: none of its threads may run on.

@@ -10,6 +10,7 @@
 #include "libdsm/runtime/runtime_process.h"
 #include "libdsm/runtime/signal_handlers.h"
 #include "libdsm/runtime/board_slots.h"
+#include "libdsm/runtime/time_limit.h"
 #include "libdsm/runtime/trap.h"
 #include "libdsm/runtime/uaccess.h"
 
@@ -25,6 +26,7 @@ void adopt(Thread& thread, const channel::Spawn& spawn) {
   thread.signals.virtual_mask = spawn.baggage.mask;
   thread.signals.shadow_mask = spawn.baggage.mask;
   thread.signals.alt_stack = spawn.baggage.alt_stack;
+  if ((spawn.header.flags & channel::kAgain) != 0) resume_time_limit(thread.signals, spawn.baggage.time_left_ns);
   thread.remote = {};
   thread.remote.kind = ThreadKind::kIdleWorker;
   thread.remote.channel_fd = before.channel_fd;
@@ -116,7 +118,6 @@ void worker_abandon(Thread& thread) {
 }
 
 void worker_fetch_signal(Thread& thread, UserContext& user) {
-  board::take_request(thread);   // the shadow knows
   channel::Buffer buffer;
   do {
     const auto flags = static_cast<uint16_t>((may_move_at(user) ? channel::kMayMove : 0) | (is_settled(thread) ? channel::kSettled : 0));

@@ -1,5 +1,8 @@
 # Threads that move while they run, and nodes that are drained. See run.py; what a thread keeps is in tests/conformance.
 
+include tests/programs/subject.mk
+$(eval $(call subject,migration/sleepers,tests/migration/sleepers.c))
+
 migration_storm := python3 tests/programs/run.py --build $(O) --launch-args=--chaos-migrate=200 --least-moves 100 --max-deadline 120
 
 CHECKS += migration|240|python3 tests/migration/run.py --build $(O)

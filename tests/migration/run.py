@@ -28,6 +28,7 @@ import verdicts  # noqa: E402
 
 kNodes = 3
 kDrained = 2
+kSleepers = 9   # threads of sleepers.c
 # Long enough to be looked at on a fast machine.
 kStencil = ("4", "6000", "256")
 
@@ -135,6 +136,21 @@ def drained_creation(opts, folder):
     return f"drained in {seconds:.2f} s"
 
 
+def drained_sleepers(opts, folder):
+    """Threads that sleep in system calls leave, and their calls end as if they had not."""
+    argv = [subject(opts, "migration/sleepers")]
+    native = migration_job.native(argv, folder)
+    with Job(opts.build, kNodes, argv, folder, "--place", f"node:{kDrained}") as job:
+        job.wait_until("all threads sleep on the node", lambda view: asleep_on(view, kDrained) >= kSleepers)
+        seconds = drain(job)
+        compare(native, job.end())
+    return f"drained in {seconds:.2f} s"
+
+
+def asleep_on(view, number):
+    return sum(1 for t in view["threads"] if t["node"] == number and t["state"] == "blocked")
+
+
 def digest(path):
     with open(path, "rb") as file:
         return hashlib.sha256(file.read()).hexdigest()
@@ -155,7 +171,7 @@ def drained_pigz(opts, folder):
     return f"drained in {seconds:.2f} s"
 
 
-kTests = (moved_by_command, refused_commands, drained_stencil, drained_creation, drained_pigz)
+kTests = (moved_by_command, refused_commands, drained_stencil, drained_creation, drained_sleepers, drained_pigz)
 
 
 def run(test, opts):

@@ -75,11 +75,11 @@ TEST_F(ThreadMoverTest, RefusesWithTheReason) {
   EXPECT_EQ(kicks(100), 0u);
 }
 
-TEST_F(ThreadMoverTest, BlockedThreadIsAskedButNotKicked) {
+TEST_F(ThreadMoverTest, BlockedThreadIsInterruptedByOrderAndItsRequestStands) {
   abi::ThreadSlot& slot = put(0, 100, abi::ThreadState::kBlocked, 0);
   mover_.order(1, 100, 1, board_, 0);
   for (TimeNs t = 0; t < 5100 * kMs; t += 100 * kMs) mover_.on_time(board_, t);
-  EXPECT_EQ(kicks(100), 0u);
+  EXPECT_GT(kicks(100), 40u);
   EXPECT_NE(answers_.at(1).find("moves when the call ends"), std::string::npos);
   EXPECT_EQ(slot.move_request, abi::move_request(100, 1));   // it stands
 }
