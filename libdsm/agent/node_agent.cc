@@ -54,9 +54,9 @@ NodeAgent::NodeAgent(Configure config, LauncherPort& launcher, Log& log)
       watch_(config_.nodes, watch_config(config_)),
       policy_(config_.poll),
       cpu_(config_.nodes),
-      meshes_complete_(config_.nodes, false),
       mover_(config_.nodes, [this](ThreadId t) { return kick_thread(t); },
              [this](uint64_t id, const std::string& error) { launcher_.moved(id, error); }),
+      meshes_complete_(config_.nodes, false),
       lost_(config_.nodes, false),
       left_(config_.nodes, false) {}
 
