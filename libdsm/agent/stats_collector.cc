@@ -52,6 +52,7 @@ stats::StatsReport collect_stats(const Configure& config, const Engine& engine, 
   n.app_pid = runtime.pid();
   n.threads = runtime.board().threads_here(config.node);
   n.threads_run = runtime.board().threads_run(config.node);
+  n.cpu_ns = runtime.pid() > 0 ? os::process_cpu_ns(runtime.pid()) : 0;
   n.read_faults = cache.read_faults;
   n.write_faults = cache.write_faults;
   n.upgrade_faults = cache.upgrade_faults;

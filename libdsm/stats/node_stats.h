@@ -15,6 +15,7 @@ struct NodeStats {
   int agent_pid = 0, app_pid = 0;
   uint64_t threads = 0;      // here now
   uint64_t threads_run = 0;  // program threads that ran here at any time
+  uint64_t cpu_ns = 0;       // CPU time of the program, or vessel; 0 once the process is gone
   uint64_t read_faults = 0, write_faults = 0, upgrade_faults = 0, local_faults = 0, follower_joins = 0;
   uint64_t pages_held = 0, pages_in = 0, pages_out = 0, bytes_in = 0, bytes_out = 0;
   uint64_t fault_p50_ns = 0, fault_p99_ns = 0, faults_timed = 0;

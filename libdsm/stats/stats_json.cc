@@ -18,7 +18,7 @@ nlohmann::json list_of(const std::vector<T>& items) {
 nlohmann::json to_json(const NodeStats& n) {
   return {
       {"id", n.id}, {"role", n.role}, {"host", n.host}, {"agent_pid", n.agent_pid}, {"app_pid", n.app_pid},
-      {"threads", n.threads}, {"threads_run", n.threads_run},
+      {"threads", n.threads}, {"threads_run", n.threads_run}, {"cpu_ns", n.cpu_ns},
       {"read_faults", n.read_faults}, {"write_faults", n.write_faults}, {"upgrade_faults", n.upgrade_faults},
       {"local_faults", n.local_faults}, {"follower_joins", n.follower_joins},
       {"pages_held", n.pages_held}, {"pages_in", n.pages_in}, {"pages_out", n.pages_out},

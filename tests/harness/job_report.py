@@ -22,6 +22,11 @@ class JobReport:
             return sum(1 for thread in threads if thread["node"] != 0)
         return sum(node.get("threads_run", 0) for node in self.job["nodes"] if node["id"] != 0)
 
+    def remote_cpu_share(self):
+        """The part of the program's CPU time that was used on other nodes than the origin."""
+        used = {node["id"]: node["cpu_ns"] for node in self.job["nodes"]}
+        return 1 - used[0] / max(1, sum(used.values()))
+
     def pages_moved(self):
         """Pages that came to a node from another one, over all nodes."""
         return sum(node["pages_in"] for node in self.job["nodes"])

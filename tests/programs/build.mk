@@ -11,6 +11,9 @@ $(foreach k,$(kernels_c),$(eval $(call subject,$(k),$(kernels)/$(k).c)))
 $(foreach k,$(kernels_cc),$(eval $(call subject,$(k),$(kernels)/$(k).cc)))
 $(foreach k,omp_cg omp_tasks,$(eval $(call subject,$(k),$(kernels)/openmp/$(k).c,-fopenmp)))
 
+$(foreach k,pthread futex vm sigq mmap cache,$(eval $(call subject,stress_$(k),$(kernels)/stress/stress_$(k).c)))
+$(eval $(call subject,crypto_threads,$(kernels)/crypto_threads.c,,-lcrypto))
+
 $(eval $(call subject,plain_static,$(kernels)/plain_threads.c,-static))
 $(eval $(call subject,plain_static_pie,$(kernels)/plain_threads.c,-static-pie -fPIE))
 $(eval $(call subject,plain_no_pie,$(kernels)/plain_threads.c,-fno-pie -no-pie))

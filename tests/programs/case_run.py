@@ -12,6 +12,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 
 import inputs  # noqa: E402
 import job_report  # noqa: E402
+import made_programs  # noqa: E402
 import marked_run  # noqa: E402
 
 kHere = os.path.dirname(os.path.abspath(__file__))
@@ -40,8 +41,9 @@ class Result:
 
 
 class Runner:
-    def __init__(self, build):
-        """`build` is the build folder that holds bin/ and tests/subjects/."""
+    def __init__(self, build, long=False):
+        """`build` is the build folder that holds bin/ and tests/subjects/; `long`: the sizes of the long set."""
+        self.long = long
         self.build = os.path.abspath(build)
         self.launcher = os.path.join(self.build, "bin", "dsm-launch")
 
@@ -57,7 +59,11 @@ class Runner:
 
     def run(self, case, label, prefix=(), deadline=60):
         folder = self.prepare(case, label)
-        words = {"here": kHere, "subjects": os.path.join(self.build, "tests", "subjects")}
+        made = os.path.join(self.build, "tests", "made")
+        for name in case.made:
+            made_programs.make(made, name)
+        words = {"here": kHere, "subjects": os.path.join(self.build, "tests", "subjects"), "made": made,
+                 "size": case.sizes[self.long]}
         argv = [*(part.replace("{run}", folder) for part in prefix),
                 *(part.format(**words) for part in case.argv)]
         env = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C", "HOME": folder,
@@ -140,19 +146,23 @@ def distribution_problem(case, native, other, nodes, report_path, least_moves=0)
     try:
         report = job_report.JobReport(report_path)
         remote, moved, seen = report.remote_threads(), report.pages_moved(), report.nodes()
+        share = report.remote_cpu_share()
     except (OSError, ValueError, KeyError, TypeError) as error:
         return f"report: {error!r}", None
     ratio = other.seconds / max(native.seconds, 1e-3)
     note = (f"native {native.seconds:.2f} s, {nodes} nodes {other.seconds:.2f} s ({ratio:.1f}x), "
-            f"{remote} remote threads, {moved} pages moved, {report.migrations()} migrations")
+            f"{remote} remote threads with {100 * share:.0f} % of the CPU time, {moved} pages moved, "
+            f"{report.migrations()} migrations")
     if seen != nodes:
         return f"report: {seen} nodes, expected {nodes}", note
-    if remote < 1:
+    if case.distributed and remote < 1:
         return "report: no thread ran on another node", note
-    if moved < 1:
+    if case.distributed and moved < 1:
         return "report: no page moved", note
-    if problem := migration_problem(report.migrations(), other.seconds, least_moves):
+    if case.distributed and (problem := migration_problem(report.migrations(), other.seconds, least_moves)):
         return problem, note
+    if least_moves == 0 and share < case.remote_cpu:
+        return f"report: {100 * share:.0f} % of the CPU time on other nodes, expected {100 * case.remote_cpu:.0f} %", note
     if least_moves == 0 and other.seconds > kSlowdownLimit * native.seconds + kStartupSeconds:
         return f"{ratio:.0f}x slower than native, allowed are {kSlowdownLimit}x", note
     if case.compare_errors:

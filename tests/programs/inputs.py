@@ -7,6 +7,7 @@ changes, raise kVersion, so that older files are not used again.
 
 import os
 import random
+import subprocess
 
 kVersion = 4
 
@@ -29,6 +30,10 @@ def _words(out, mebibytes):
         data = " ".join(chunk).encode()[:left]
         out.write(data)
         left -= len(data)
+
+
+def text_8m(out):
+    _words(out, 8)
 
 
 def text_24m(out):
@@ -123,8 +128,22 @@ def picture_ppm(out, width=4400, height=3200):
         out.write(row)
 
 
-kGenerators = {f.__name__: f for f in (text_24m, text_40m, text_96m, log_lines, genome_fa,
-                                       reads_fa, proteins_fa, picture_ppm)}
+def _ffmpeg(out, seconds, *options):
+    """Frames of a test picture in motion, from ffmpeg itself; runs natively."""
+    subprocess.run(["/usr/bin/ffmpeg", "-v", "error", "-nostdin", "-f", "lavfi", "-i", f"testsrc2=size=480x272:rate=25:duration={seconds}",
+                    "-threads", "1", "-pix_fmt", "yuv420p", *options, "-"], stdout=out, stdin=subprocess.DEVNULL, check=True)
+
+
+def video_y4m(out):
+    _ffmpeg(out, 3, "-f", "yuv4mpegpipe")
+
+
+def video_264(out):
+    _ffmpeg(out, 6, "-c:v", "libx264", "-preset", "fast", "-f", "h264")
+
+
+kGenerators = {f.__name__: f for f in (text_8m, text_24m, text_40m, text_96m, log_lines, genome_fa,
+                                       reads_fa, proteins_fa, picture_ppm, video_y4m, video_264)}
 
 
 def input_path(folder, name):

@@ -8,7 +8,8 @@ from typing import Callable, Optional, Tuple
 
 @dataclasses.dataclass(frozen=True)
 class Case:
-    """One program. In `argv` and `env`, {here} is this folder and {subjects} our own programs."""
+    """One program. In `argv` and `env`, {here} is this folder, {subjects} our own programs, {made} what made_programs.py
+    builds, and {size} the first or the second of `sizes`."""
 
     name: str
     argv: Tuple[str, ...]
@@ -17,6 +18,14 @@ class Case:
     # Files that must be equal after the run, besides standard output and the exit status.
     outputs: Tuple[str, ...] = ()
     env: Tuple[Tuple[str, str], ...] = ()
+    # Programs that are built first (made_programs.py).
+    made: Tuple[str, ...] = ()
+    # {size} in the short and in the long set.
+    sizes: Tuple[str, str] = ("1", "1")
+    # False: a program without threads, or whose children have them: being launched must do it no harm.
+    distributed: bool = True
+    # At least this part of the CPU time must have been used on other nodes than the origin.
+    remote_cpu: float = 0.0
     # Removes from standard output what may differ: times above all.
     normalise: Callable[[bytes], bytes] = bytes
     # (native stderr, distributed stderr, nodes) -> a problem or None.

@@ -26,10 +26,14 @@ sys.dont_write_bytecode = True
 
 import case_run  # noqa: E402
 import kernel_cases  # noqa: E402
+import language_cases  # noqa: E402
+import stress_cases  # noqa: E402
 import third_party_cases  # noqa: E402
+import tool_cases  # noqa: E402
 import verdicts  # noqa: E402
 
-kCases = third_party_cases.kCases + kernel_cases.kCases
+kCases = (third_party_cases.kCases + kernel_cases.kCases + language_cases.kCases + tool_cases.kCases +
+          stress_cases.kCases)
 kNativeDeadline = 60
 kSoakRepeats = 10
 
@@ -67,7 +71,11 @@ def run_natively(runner, case, results):
     if program.startswith("/") and not os.access(program, os.X_OK):
         results.record(case.name, f"{program} is not installed")
         return None
-    native = runner.run(case, "native", deadline=kNativeDeadline)
+    try:
+        native = runner.run(case, "native", deadline=kNativeDeadline)
+    except RuntimeError as error:   # a program that must be built first
+        results.record(case.name, str(error))
+        return None
     problem = case_run.native_problem(case, native)
     if problem:
         results.record(case.name, problem)
@@ -120,7 +128,7 @@ def main(argv):
     if opts.list:
         print("\n".join(case.name for case in chosen))
         return 0
-    runner = case_run.Runner(opts.build)
+    runner = case_run.Runner(opts.build, opts.set == "soak")
     results = verdicts.Verdicts()
     if not opts.native_only and not os.access(runner.launcher, os.X_OK):
         print(f"{runner.launcher} does not exist: build it first", file=sys.stderr)

@@ -2,7 +2,7 @@
 # reference compiler, without the sanitizers and special flags that the tree may be built with.
 # Included by each folder that builds some.
 #
-#   $(eval $(call subject,NAME,SOURCES,FLAGS))  -> $(O)/tests/subjects/NAME, all C or all C++
+#   $(eval $(call subject,NAME,SOURCES,FLAGS,LIBRARIES))  -> $(O)/tests/subjects/NAME, all C or all C++
 #
 # Depends on its sources and on all headers of their folder and the one above it.
 
@@ -18,5 +18,5 @@ TEST_TOOLS += $(O)/tests/subjects/$(strip $(1))
 $(O)/tests/subjects/$(strip $(1)): $(2) $(call subject_headers,$(2)) tests/programs/subject.mk
 	@mkdir -p $$(@D)
 	@echo "  SUBJ  $$@"
-	@$(call subject_compiler,$(2)) $(SUBJECT_FLAGS) $(3) -o $$@ $(2) -lpthread -ldl -lm
+	@$(call subject_compiler,$(2)) $(SUBJECT_FLAGS) $(3) -o $$@ $(2) $(4) -lpthread -ldl -lm
 endef

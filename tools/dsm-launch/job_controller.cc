@@ -13,6 +13,7 @@
 #include <csignal>
 #include <nlohmann/json.hpp>
 
+#include "libdsm/os/process.h"
 #include "tools/common/complain.h"
 #include "tools/common/exit_codes.h"
 #include "tools/common/job_socket.h"
@@ -205,6 +206,10 @@ void JobController::reap() {
     if (agent.state != AgentState::kGone && agent.pid > 0 && waitpid(agent.pid, &status, WNOHANG) == agent.pid)
       agent_exited(agent, status);
   }
+  // A process that is not waited for yet still has its clock; afterwards nobody knows what the origin's threads used.
+  siginfo_t ended{};
+  if (app_pid_ && !app_status_ && !waitid(P_PID, static_cast<id_t>(app_pid_), &ended, WEXITED | WNOHANG | WNOWAIT) && ended.si_pid)
+    app_cpu_ns_ = os::process_cpu_ns(app_pid_);
   int status;
   while (app_pid_ && !app_status_ && waitpid(app_pid_, &status, WNOHANG | WUNTRACED | WCONTINUED) == app_pid_)
     program_changed(status);
@@ -306,7 +311,11 @@ void JobController::fail(const std::string& what) {
 void JobController::collect_final_report() {
   if (options_.report.empty() && !options_.verbose) return leave();
   enter(Phase::kCollecting);
-  query_stats([this](const json& job) { finish_report(job); }, kReportPatience);
+  query_stats([this](json job) {
+    for (auto& node : job["nodes"])
+      if (node.value("id", 0) == 0) node["cpu_ns"] = app_cpu_ns_;
+    finish_report(job);
+  }, kReportPatience);
 }
 
 void JobController::finish_report(const json& job) {

@@ -98,6 +98,7 @@ class JobController {
   int app_fd_of_agent_ = -1;       // the number that [0] has in agent 0
   pid_t app_pid_ = 0;
   std::optional<int> app_status_;  // wait status once it has ended
+  uint64_t app_cpu_ns_ = 0;        // CPU time of the program, taken when it has ended
   Phase phase_ = Phase::kListening;
   TimeNs phase_deadline_ = 0;
   bool failed_ = false;
