@@ -66,13 +66,14 @@ uint64_t AddressSpace::find_room(uint64_t length, uint64_t align) {
 // The hint if it is free, else the highest place. Large mappings start at a block, so that what one thread shares with
 // another node does not open its neighbour's block, too.
 int64_t AddressSpace::choose(uint64_t hint, uint64_t length, uint64_t flags) const {
+  hint = page_down(hint);
+  const bool is_hint_free = hint >= abi::kUserBegin && is_program_range(hint, length) && map_.is_free(hint, hint + length);
   if ((flags & kMap32Bit) != 0) {
+    if (is_hint_free && hint + length <= kLowEnd) return static_cast<int64_t>(hint);
     const uint64_t low = map_.highest_gap(length, abi::kPageSize, kLowBegin, kLowEnd);
     return low != 0 ? static_cast<int64_t>(low) : -ENOMEM;
   }
-  hint = page_down(hint);
-  if (hint >= abi::kUserBegin && is_program_range(hint, length) && map_.is_free(hint, hint + length))
-    return static_cast<int64_t>(hint);
+  if (is_hint_free) return static_cast<int64_t>(hint);
   uint64_t place = 0;
   if (length >= abi::kBlockSize) place = map_.highest_gap(length, abi::kBlockSize, abi::kUserBegin, top_);
   if (place == 0) place = map_.highest_gap(length, abi::kPageSize, abi::kUserBegin, top_);

@@ -83,6 +83,12 @@ CASE(map_hint) {
   say("unaligned hint goes down: %d", mmap(base + kPage + 77, kPage, rw, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == base + kPage);
   const char* low = mmap(NULL, kPage, rw, MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
   say("32 bit: %d", (uintptr_t)low < (uintptr_t)1 << 32);
+  char* wanted = (char*)0x50000000;   // where a compiler wants its code
+  const char* hinted = mmap(wanted, kPage, rw, MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
+  say("32 bit, hint: %d", hinted == wanted);
+  NEED(munmap((void*)(uintptr_t)hinted, kPage) == 0);   // the case runs again in other threads
+  const char* beyond = mmap((char*)0x90000000, kPage, rw, MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
+  say("32 bit, hint beyond: %d", (uintptr_t)beyond < (uintptr_t)1 << 31);
 }
 
 CASE(unmap_rules) {
