@@ -22,5 +22,5 @@ $(eval $(call subject,dlopen_plugin.so,$(kernels)/dlopen_plugin.cc,-shared -fPIC
 programs_run := tests/programs/run.py --build $(O)
 CHECKS += job_control|180|python3 tests/programs/job_control.py $(O)
 CHECKS += launch_forms|120|python3 tests/programs/launch_forms.py $(O)
-CHECKS += programs|900|$(programs_run) --set check
-SOAKS  += programs|14400|$(programs_run) --set soak
+CHECKS += programs|1200|$(programs_run) --set check
+SOAKS  += programs|28800|$(programs_run) --set soak
