@@ -227,9 +227,9 @@ public final class Busy {
             for (int i = 0; i < 20000 * scale; ++i) {
                 map.computeIfAbsent(i * 7 % 1009, k -> new AtomicLong()).addAndGet(i);
             }
-            return map.size();
+            return "done";
         });
-        System.out.println("map sum: " + map.values().stream().mapToLong(AtomicLong::get).sum());
+        System.out.println("map: " + map.size() + " sum: " + map.values().stream().mapToLong(AtomicLong::get).sum());
         System.out.println("stream: " + LongStream.range(0, 2000000L * scale).parallel()
                 .filter(i -> Long.bitCount(i) % 2 == 0).map(i -> i * i % 1000003).sum());
         Map<Integer, Long> groups = IntStream.range(0, 100000 * scale).parallel().boxed()
