@@ -87,8 +87,11 @@ int64_t read_clone_request(const Call& call, channel::CloneRequest& request) {
       request = {arg[0] & ~kExitSignalMask & 0xffffffff, arg[0] & kExitSignalMask, arg[1], arg[2], arg[3], arg[4], 0, 0};
       if ((request.flags & CLONE_PIDFD) != 0) {   // clone(2) has one argument for both
         if ((request.flags & CLONE_PARENT_SETTID) != 0) return -EINVAL;
+        if ((request.flags & CLONE_DETACHED) != 0) return -EINVAL;
         request.pidfd = arg[2];
       }
+      // Without meaning since Linux 2.6, but musl still sets it, and clone3, by which we create, refuses it.
+      request.flags &= ~static_cast<uint64_t>(CLONE_DETACHED);
       return 0;
     default:
       break;
@@ -100,6 +103,7 @@ int64_t read_clone_request(const Call& call, channel::CloneRequest& request) {
   if (const int64_t error = copy_from_program(&args, arg[0], arg[1]); error != 0) return error;
   if (args.set_tid_count != 0) return -EPERM;
   if ((args.stack == 0) != (args.stack_bytes == 0)) return -EINVAL;
+  if ((args.flags & (CLONE_DETACHED | (kExitSignalMask & ~CLONE_NEWTIME))) != 0) return -EINVAL;   // the two bits overlap
   request = {args.flags, args.exit_signal, args.stack + args.stack_bytes, args.parent_tid, args.child_tid, args.tls,
              args.pidfd, args.cgroup};
   return 0;
