@@ -20,9 +20,11 @@ inline constexpr uint64_t kPageSize = 4096;
 inline constexpr uint64_t kBlockSize = 2u << 20;
 inline constexpr uint64_t kUserBegin = 0x10000;                 // the lowest address a vessel maps
 inline constexpr uint64_t kUserEnd = 0x7ffffffff000;            // also the memfd's size
-inline constexpr uint64_t kRuntimeBegin = 0x600000000000;       // never program memory: the runtime's text, data,
-inline constexpr uint64_t kRuntimeEnd = 0x610000000000;         //   stacks, and [vvar,vdso] moved to kVdsoBase
-inline constexpr uint64_t kVdsoBase = 0x60fff0000000;           // same in every process of a job
+// Above the heap of position-independent programs, and where neither AddressSanitizer (its allocator is at 0x600000000000,
+// or 0x500000000000 in newer ones) nor ThreadSanitizer expects anything of its own.
+inline constexpr uint64_t kRuntimeBegin = 0x558000000000;       // never program memory: the runtime's text, data,
+inline constexpr uint64_t kRuntimeEnd = 0x568000000000;         //   stacks, and [vvar,vdso] moved to kVdsoBase
+inline constexpr uint64_t kVdsoBase = 0x567ff0000000;           // same in every process of a job
 
 // ---- Signals that the runtime reserves -------------------------------------------------------------------------
 inline constexpr int kSignalRefusal = 61;   // agent -> faulting thread: si_errno = Refusal, si_value = address

@@ -10,7 +10,7 @@ CXXFLAGS_libdsm_runtime := $(NO_SAN) -ffreestanding -fPIE -fvisibility=hidden -f
     -fno-strict-aliasing -fno-delete-null-pointer-checks
 FLAGS_libdsm_runtime_strings := $(call gcc_only,-fno-tree-loop-distribute-patterns)
 
-runtime_link = $(CXX) -nostdlib -static -Wl,-Ttext-segment=0x600000000000 -Wl,--build-id=none \
+runtime_link = $(CXX) -nostdlib -static -Wl,-Ttext-segment=0x558000000000 -Wl,--build-id=none \
     -Wl,-z,max-page-size=4096 -Wl,-z,noexecstack -Wl,--no-relax -Wl,--gc-sections -o $(runtime_program) $(runtime_objects)
 
 DEPS += $(runtime_objects:.o=.d)

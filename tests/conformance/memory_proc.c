@@ -70,7 +70,7 @@ CASE(maps_of_program) {
   show("heap", heap);
   char here = 0;
   show("none of these", (void*)0x123456789000);
-  show("runtime", (void*)0x600000000000);
+  show("runtime", (void*)0x558000000000);
   struct MapsLine line;
   NEED(find_in("/proc/self/maps", &here, &line));
   say("stack %s", line.rights);
@@ -125,7 +125,7 @@ CASE(maps_other_names) {
   for (int i = 0; i < 3; i++) {
     struct MapsLine line;
     NEED(find_in(paths[i], at, &line));
-    say("%d: %s, runtime %d", i, line.rights, find_in(paths[i], (void*)0x600000000000, &line));
+    say("%d: %s, runtime %d", i, line.rights, find_in(paths[i], (void*)0x558000000000, &line));
   }
 }
 

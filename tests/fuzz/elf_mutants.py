@@ -15,7 +15,7 @@ import time
 
 DEADLINE_S = 20
 HEADER_BYTES, ENTRY_BYTES = 64, 56
-EDGES = (0, 1, 0xfff, 0x1000, 0x7fffffff, 0xffffffff, 1 << 46, 0x5ffffffff000, 0x600000000000, 0x7ffffffff000, 1 << 63, (1 << 64) - 1)
+EDGES = (0, 1, 0xfff, 0x1000, 0x7fffffff, 0xffffffff, 1 << 46, 0x557ffffff000, 0x558000000000, 0x7ffffffff000, 1 << 63, (1 << 64) - 1)
 
 
 def run(command):
