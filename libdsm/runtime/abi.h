@@ -57,6 +57,8 @@ enum class Op : uint32_t {
   // that another mapping with this content stands there: the memfd's is dropped, and they go on.
   kPin = 12,
   kPinned = 13,
+  kJoin = 15,        // a lone process to the launcher, on the socket that all processes of the job share; + fd: the launcher's end of the
+                     //   process's control socket to be, where it answers (kReply)
   kCpuTime = 14,     // the reply's status: CPU time of the program's threads on the other nodes so far, in ns
   // agent -> runtime
   kWelcome = 64,
@@ -77,6 +79,10 @@ struct Hello {
   uint32_t version;
   int32_t pid;             // of this process
   uint64_t vdso_bytes;     // vvar + vdso, for comparing nodes
+};
+struct Join {
+  uint32_t version;
+  int32_t pid;             // must be what the kernel says of the sender
 };
 // The agent registers [start,start+length) with the userfaultfd before it answers: MINOR|WP while the blocks are
 // native, MISSING|MINOR|WP where they are open. The runtime maps with PROT_NONE first and sets the real protection
@@ -139,6 +145,7 @@ struct Packet {
   uint32_t serial;               // echoed in the reply
   union {
     Hello hello;
+    Join join;
     MapAdd map_add;
     MapProtect map_protect;
     MapRange range;

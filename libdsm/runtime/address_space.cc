@@ -58,7 +58,19 @@ void AddressSpace::initialise(Arena& arena, uint64_t top) {
   top_ = top;
 }
 
+// For the loader: the kernel chooses, and what was not aligned is given back.
+int64_t AddressSpace::map_alone(uint64_t address, uint64_t length, uint64_t prot, uint64_t flags, int64_t fd, uint64_t offset) const {
+  return sys(__NR_mmap, address, length, prot, flags & ~kMapGrowsDown, fd, offset);
+}
+
 uint64_t AddressSpace::find_room(uint64_t length, uint64_t align) {
+  if (process().lone.alone) {
+    const uint64_t bytes = page_up(length) + align;
+    const int64_t place = map_alone(0, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (is_error(place)) return 0;
+    RT_MUST(sys(__NR_munmap, place, bytes));
+    return (static_cast<uint64_t>(place) + align - 1) & ~(align - 1);
+  }
   LockGuard guard(lock_);
   return map_.highest_gap(length, align, abi::kUserBegin, top_);
 }
@@ -101,6 +113,7 @@ int64_t AddressSpace::check_file(const NewMapping& mapping, bool* is_anonymous, 
 }
 
 int64_t AddressSpace::map(uint64_t address, uint64_t length, uint64_t prot, uint64_t flags, int64_t fd, uint64_t offset) {
+  if (process().lone.alone) return map_alone(address, length, prot, flags, fd, offset);
   const uint64_t type = flags & MAP_TYPE;
   if (length == 0 || (offset & (abi::kPageSize - 1)) != 0) return -EINVAL;
   if (type != MAP_SHARED && type != MAP_PRIVATE && type != MAP_SHARED_VALIDATE) return -EINVAL;
@@ -270,6 +283,22 @@ int64_t AddressSpace::set_break_to(uint64_t address) {
   }
   break_now_ = address;
   return static_cast<int64_t>(address);
+}
+
+int64_t AddressSpace::set_native_break(uint64_t address) {
+  const uint64_t old_end = page_up(break_now_), new_end = page_up(address);
+  if (address < break_start_ || address > abi::kRuntimeBegin) return static_cast<int64_t>(break_now_);
+  if (new_end > old_end && is_error(sys(__NR_mmap, old_end, new_end - old_end, PROT_READ | PROT_WRITE,
+                                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0)))
+    return static_cast<int64_t>(break_now_);
+  if (new_end < old_end) RT_MUST(sys(__NR_munmap, new_end, old_end - new_end));
+  break_now_ = address;
+  return static_cast<int64_t>(address);
+}
+
+void AddressSpace::forget() {
+  map_.clear();
+  files_.forget();
 }
 
 }  // namespace dsm::runtime

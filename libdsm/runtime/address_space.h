@@ -13,6 +13,8 @@
 
 namespace dsm::runtime {
 
+struct NativeRange;   // address_join.cc
+
 class AddressSpace {
  public:
   // Empty but for the runtime's own range. `top`: end of the highest mapping whose place we choose.
@@ -26,6 +28,7 @@ class AddressSpace {
   int64_t remap(uint64_t old_address, uint64_t old_length, uint64_t new_length, uint64_t flags, uint64_t new_address);
   int64_t advise(uint64_t address, uint64_t length, int64_t advice);
   int64_t set_break_to(uint64_t address);
+  int64_t set_native_break(uint64_t address);                            // brk of a lone process
   int64_t attach_segment(int64_t id, uint64_t address, uint64_t flags);   // shmat
   int64_t detach_segment(uint64_t address);                              // shmdt
   int64_t lock_range(uint64_t address, uint64_t length);                 // mlock, mlock2
@@ -39,6 +42,12 @@ class AddressSpace {
   bool grow_stack(uint64_t address);
   // A free place for `length` bytes, for the program loader: nothing is mapped yet.
   uint64_t find_room(uint64_t length, uint64_t align);
+
+  // In a forked child: the kernel alone knows from here on what is mapped.
+  void forget();
+  // The process joins its job (address_join.cc): what the kernel has mapped becomes the program's memory. Single-threaded, the agent
+  // has said Welcome. A failure ends the process: there is no way back.
+  void take_over_native();
 
   // Before a fork, lock() held and the program's threads stopped: shared anonymous memory leaves the memfd, so that the child
   // can share it. -ENOMEM: some of it has not; the rest works either way.
@@ -59,6 +68,9 @@ class AddressSpace {
     uint64_t offset;
   };
   // All of these: memory lock held.
+  int64_t map_alone(uint64_t address, uint64_t length, uint64_t prot, uint64_t flags, int64_t fd, uint64_t offset) const;
+  void take_over(const NativeRange& range);
+  uint64_t move_into_memory_file(const NativeRange& range, FileReference* file);
   int64_t choose(uint64_t hint, uint64_t length, uint64_t flags) const;
   int64_t check_file(const NewMapping& mapping, bool* is_anonymous, bool* is_native) const;
   int64_t clear(uint64_t start, uint64_t end);

@@ -88,6 +88,25 @@ void append_all(ArgumentList& list, const char* const* text) {
   detail::die(kExitNotExecutable);
 }
 
+void take_descriptors(const ApplicationStart& start) {
+  Process& self = process();
+  const char* text = start.descriptors;
+  self.control.open(to_private_fd(static_cast<int>(parse_decimal(&text))));
+  if (*text == ',') self.lone.launcher_fd = to_private_fd(static_cast<int>(parse_decimal(&++text)));
+  self.lone.joined = equal(text, ",1");
+  if (!start.again) return;
+  abi::Packet packet = {};
+  packet.op = abi::Op::kExecBegin;
+  if (const int64_t error = self.control.request(packet); error != 0) fail("the agent refuses the new program (error %d)", -error);
+}
+
+void greet() {
+  open_memory_and_board();
+  greet_agent();
+  board::enter(current_thread(), abi::ThreadState::kRunning, process().welcome.node);
+  board::count_creation(process().welcome.node);
+}
+
 struct Entry {
   uint64_t address, stack_pointer;
 };
@@ -115,21 +134,18 @@ Entry prepare(const ApplicationStart& start) {
   if (start.held) sys(__NR_close, descriptor_of(given));
 
   self.private_fds.initialise();
-  self.control.open(to_private_fd(start.control_fd));
-  if (start.again) {
-    abi::Packet packet = {};
-    packet.op = abi::Op::kExecBegin;
-    if (const int64_t error = self.control.request(packet); error != 0) fail("the agent refuses the new program (error %d)", -error);
-  }
+  if (start.alone)
+    read_lone_spec(start.descriptors);
+  else
+    take_descriptors(start);
   clear_address_space();
   set_vdso_address(auxiliary, self.vdso_address);
-  open_memory_and_board();
-  greet_agent();
+  if (start.alone)
+    take_virtual_cpus();
+  else
+    greet();
   if (self.welcome.origin_clock != 0) hide_vdso(auxiliary);
   signal_install();
-  board::enter(current_thread(), abi::ThreadState::kRunning, self.welcome.node);
-  board::count_creation(self.welcome.node);
-
   self.memory.initialise(self.arena, abi::kUserEnd);
   InitialStack stack = make_stack_region();
   self.memory.set_top(stack.low - kStackGuard);

@@ -7,7 +7,8 @@ namespace dsm::runtime {
 
 struct ApplicationStart {
   const uint64_t* stack;   // as the kernel left it: argc, argv, envp, auxiliary vector
-  int control_fd;
+  const char* descriptors; // as entry.cc says, or the SPEC of lone_exec.cc
+  bool alone;              // a child of the program (lone_process.h)
   bool again;              // after an execve of the program
   bool held;               // the program's path names a descriptor that ends with the execve
 };

@@ -38,6 +38,11 @@ class Slab {
     free_ = node->next;
     return reinterpret_cast<T*>(node->bytes);
   }
+  // In the child of a fork, whose other threads are gone: one of them may have been here.
+  void reset_after_fork() {
+    lock_.reset_after_fork();
+    free_ = nullptr;
+  }
   void give_back(T* object) {
     LockGuard guard(lock_);
     auto* node = reinterpret_cast<Node*>(reinterpret_cast<unsigned char*>(object) - offsetof(Node, bytes));

@@ -54,19 +54,24 @@ int64_t clone_thread(CloneParent& parent, const channel::CloneRequest& request) 
 [[noreturn]] void native_main(Thread* child) { continue_natively(*child, true); }
 [[noreturn]] void native_main_sharing_actions(Thread* child) { continue_natively(*child, false); }
 
-// A child process in the same address space (vfork, posix_spawn): it runs natively until it execs or exits.
+// A child process in the same address space (vfork, posix_spawn) until it execs or exits.
 int64_t clone_native(CloneParent& parent, const channel::CloneRequest& request) {
   Thread* child = prepare_child(parent, request);
   if (child == nullptr) return -EAGAIN;
   child->remote.kind = ThreadKind::kNativeChild;
   child->remote.set_tid = (request.flags & CLONE_CHILD_SETTID) != 0 ? request.child_tid : 0;
-  if ((request.flags & CLONE_VFORK) == 0) child->signals.alt_stack = {};
-  const bool shares_actions = (request.flags & CLONE_SIGHAND) != 0;
+  child->board = nullptr;
+  const bool waits = (request.flags & CLONE_VFORK) != 0, shares_actions = (request.flags & CLONE_SIGHAND) != 0;
+  if (!waits) child->signals.alt_stack = {};
+  auto* main = shares_actions ? native_main_sharing_actions : native_main;
+  if (waits && !shares_actions && watches_children(process().lone)) main = spawned_main;
   enter_kernel(parent.thread);   // CLONE_VFORK: until the child execs
-  const int64_t pid = start_child(*child, request, shares_actions ? native_main_sharing_actions : native_main);
+  const int64_t pid = start_child(*child, request, main);
   leave_kernel(parent.thread);
+  if (is_error(pid)) return pid;
+  if (waits) give_back_exec_array(*child);
   // The block is free when the kernel says that the child has left the address space.
-  if (!is_error(pid)) ThreadPool::give_back(*child);
+  ThreadPool::give_back(*child);
   return pid;
 }
 
@@ -125,6 +130,15 @@ Thread* prepare_child(const CloneParent& parent, const channel::CloneRequest& re
   return child;
 }
 
+Thread* prepare_fork(const CloneParent& parent, const channel::CloneRequest& request) {
+  Thread* child = prepare_child(parent, request);
+  if (child == nullptr) return nullptr;
+  child->remote.kind = ThreadKind::kNativeChild;
+  child->remote.set_tid = (request.flags & CLONE_CHILD_SETTID) != 0 ? request.child_tid : 0;
+  child->remote.clear_tid = (request.flags & CLONE_CHILD_CLEARTID) != 0 ? request.child_tid : 0;
+  return child;
+}
+
 int64_t start_child(Thread& child, const channel::CloneRequest& request, void (*fn)(Thread*)) {
   KernelCloneArgs args = {};
   args.flags = (request.flags & ~kEmulated) | CLONE_CHILD_CLEARTID | CLONE_CHILD_SETTID;
@@ -151,16 +165,12 @@ void continue_natively(Thread& child, bool own_actions) {
   if (child.remote.set_tid != 0) write_program(child.remote.set_tid, static_cast<int32_t>(sys(__NR_gettid)));
   if (own_actions) process().remote.signals.install_natively();
   RT_MUST(sys(__NR_arch_prctl, 0x1002 /*ARCH_SET_FS*/, frame.fs_base));
-  const AltStack& alt = child.signals.alt_stack;
-  constexpr uint32_t kDisabled = 2;
-  frame.context.stack_base = alt.base;
-  frame.context.stack_flags = alt.size != 0 ? alt.flags : kDisabled;
-  frame.context.stack_size = alt.size;
+  set_program_stack(frame.context, child.signals.alt_stack);
   dsm_enter_program(&frame.context);
 }
 
 int64_t clone_program(CloneParent& parent, const channel::CloneRequest& request) {
-  if ((request.flags & CLONE_VM) == 0) return fork_program(parent, request);
+  if ((request.flags & CLONE_VM) == 0) return process().lone.alone ? fork_alone(parent, request) : fork_program(parent, request);
   if ((request.flags & CLONE_THREAD) == 0) return clone_native(parent, request);
   return clone_thread(parent, request);
 }

@@ -31,6 +31,8 @@ int64_t clone_program(CloneParent& parent, const channel::CloneRequest& request)
 // ---- Between clone.cc and fork.cc ------------------------------------------------------------------------------------
 // A block for the child with its start frame: the parent's registers, result 0, its own stack and TLS; nullptr if there is none.
 Thread* prepare_child(const CloneParent& parent, const channel::CloneRequest& request);
+// The same for a process of its own.
+Thread* prepare_fork(const CloneParent& parent, const channel::CloneRequest& request);
 // Makes the child's kernel thread, which starts in fn on the stack of its block with all signals blocked.
 int64_t start_child(Thread& child, const channel::CloneRequest& request, void (*fn)(Thread*));
 // In a child that is no thread of ours: goes on as an ordinary process.

@@ -37,10 +37,9 @@ constexpr int kMsgNoSignal = 0x4000, kMsgCloseOnExec = 0x40000000;
 
 }  // namespace
 
-void Control::send(abi::Packet& packet, const int* fds, unsigned fd_count) {
+int64_t send_packet(int socket, const abi::Packet& packet, const int* fds, unsigned fd_count) {
   RT_CHECK(fd_count <= kMaxFds);
-  packet.serial = ++serial_;
-  IoVector vector = {&packet, sizeof packet};
+  IoVector vector = {const_cast<abi::Packet*>(&packet), sizeof packet};
   FdMessage rights = {16 + 4 * fd_count, kSolSocket, kScmRights, {}};
   for (unsigned i = 0; i < fd_count; i++) rights.fd[i] = fds[i];
   MessageHeader message = {};
@@ -51,8 +50,14 @@ void Control::send(abi::Packet& packet, const int* fds, unsigned fd_count) {
     message.ancillary_bytes = 16 + 8 * ((fd_count + 1) / 2);
   }
   int64_t sent;
-  do sent = sys(__NR_sendmsg, fd_, &message, kMsgNoSignal);
+  do sent = sys(__NR_sendmsg, socket, &message, kMsgNoSignal);
   while (sent == -EINTR);
+  return sent;
+}
+
+void Control::send(abi::Packet& packet, const int* fds, unsigned fd_count) {
+  packet.serial = ++serial_;
+  const int64_t sent = send_packet(fd_, packet, fds, fd_count);
   if (sent != sizeof packet) fail("the node agent is gone (control socket: error %d)", sent < 0 ? -sent : 0);
 }
 

@@ -9,6 +9,9 @@
 
 namespace dsm::runtime {
 
+// The packet with descriptors, over any socket: what the kernel's sendmsg returns.
+int64_t send_packet(int socket, const abi::Packet& packet, const int* fds, unsigned fd_count);
+
 class Control {
  public:
   // Takes the descriptor over. No other use before.

@@ -78,6 +78,7 @@ bool lock_until(Lock& lock, uint64_t deadline_ms) {
 
 void gather_memory_for_core() {
   Process& self = process();
+  if (self.lone.alone) return;
   if (__atomic_exchange_n(&self.dying, 1u, __ATOMIC_ACQ_REL) != 0 || !will_be_written()) return;
   const uint64_t deadline = now_ms() + kDeadlineMs;
   const char* missing = "the lock of the address map";

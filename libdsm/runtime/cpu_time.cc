@@ -44,6 +44,7 @@ void set_thread_times(const Thread& thread, Usage& usage) {
 
 // Of all other nodes, in ns. Costs a round trip, at most once a millisecond, once a thread has run elsewhere.
 uint64_t cpu_ns_elsewhere() {
+  if (process().board == nullptr) return 0;   // a lone process
   if (__atomic_load_n(&process().board->remote_threads_ever, __ATOMIC_RELAXED) == 0) return 0;
   abi::Packet packet = {};
   packet.op = abi::Op::kCpuTime;

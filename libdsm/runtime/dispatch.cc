@@ -50,6 +50,8 @@ void DispatchTable::initialise() {
       if (rule.number >= kNumbers || by_number_[rule.number] != nullptr) fail("BUG: two rules for system call %d", rule.number);
       by_number_[rule.number] = &rule;
     }
+  const CallRules lone = lone_call_rules();
+  for (size_t i = 0; i < lone.count; i++) lone_[lone.rule[i].number] = &lone.rule[i];
 }
 
 int64_t run_natively(Call& call) {
@@ -58,7 +60,8 @@ int64_t run_natively(Call& call) {
 
 int64_t run_at_origin(Call& call) {
   if (is_dsm_call(call.number)) return dsm_call(call);
-  const CallRule& rule = process().calls.rule(call.number);
+  const Process& self = process();
+  const CallRule& rule = self.lone.alone ? self.calls.lone_rule(call.number) : self.calls.rule(call.number);
   if (rule.where == CallClass::kRefused) return process().refusals.refuse(call.number, rule.error);
   const BlockedScope scope(call.thread, (rule.flags & kMayBlock) != 0);
   return rule.origin != nullptr ? rule.origin(call) : run_natively(call);

@@ -71,11 +71,16 @@ class DispatchTable {
   const CallRule& rule(int64_t number) const {
     return number >= 0 && number < kNumbers && by_number_[number] != nullptr ? *by_number_[number] : kDefault;
   }
+  // The one of a lone process (lone_process.h).
+  const CallRule& lone_rule(int64_t number) const {
+    return number >= 0 && number < kNumbers && lone_[number] != nullptr ? *lone_[number] : rule(number);
+  }
 
  private:
   static constexpr int64_t kNumbers = 512;
   static const CallRule kDefault;
   const CallRule* by_number_[kNumbers] = {};
+  const CallRule* lone_[kNumbers] = {};
 };
 
 // The call as the origin makes it, for its own threads and for shadows alike.

@@ -9,6 +9,7 @@ namespace dsm::runtime {
 namespace {
 
 int64_t statistics(uint64_t out) {
+  if (process().lone.alone) return write_program(out, (const uint64_t[6]){});
   abi::Packet packet = {};
   packet.op = abi::Op::kStats;
   const int64_t status = process().control.request(packet);

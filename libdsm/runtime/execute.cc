@@ -5,7 +5,7 @@
 //
 // Everything that execve may refuse is checked before the point of no return, so that the caller sees the error.
 //
-// Context: handler at the origin (dispatch.h). A native child (after fork or vfork) never comes here: it is not trapped.
+// Context: handler at the origin (dispatch.h) of a distributed process. What its children execute: lone_exec.cc.
 #include "libdsm/runtime/execute.h"
 
 #include <asm-generic/errno.h>
@@ -43,8 +43,11 @@ int64_t run_again(const ExecRequest& request) {
     ProgramFile file;
     if (const int64_t error = open_program(request.path, trial, file); error != 0) return error;
   }
-  char fd[24];
-  TextBuffer(fd, sizeof fd).decimal(self.control.fd());
+  const int launcher = self.lone.launcher_fd;
+  char fd[48];
+  TextBuffer fds(fd, sizeof fd);
+  fds.decimal(self.control.fd());
+  if (watches_children(self.lone)) fds.text(",").decimal(launcher).text(self.lone.joined ? ",1" : "");
   int64_t error = argv.prepend(request.path);
   if (error == 0) error = argv.prepend(fd);
   const int64_t named = descriptor_of(request.path);
@@ -58,8 +61,9 @@ int64_t run_again(const ExecRequest& request) {
   LockGuard fork_guard(self.remote.fork_lock);
   LockGuard memory_guard(self.memory.lock());
   LockGuard control_guard(self.control.lock());
-  // A child that another thread forks at this moment inherits the socket until its own exec; it does not use it.
+  // A child that another thread forks at this moment inherits the sockets until its own exec; it does not use them.
   sys(__NR_fcntl, self.control.fd(), F_SETFD, 0);
+  if (watches_children(self.lone)) sys(__NR_fcntl, launcher, F_SETFD, 0);
   if (held) sys(__NR_fcntl, named, F_SETFD, 0);
   // A kick (migrate.h) before the new image has its handlers would kill it; what is ignored stays so across execve.
   const KernelSigAction ignore = {kHandlerIgnore, 0, 0, 0};
@@ -68,6 +72,7 @@ int64_t run_again(const ExecRequest& request) {
   error = sys(__NR_execve, self.runtime_path, argv.data(), environment.data());
   RT_MUST(sys(__NR_rt_sigaction, abi::kSignalKick, &before, nullptr, 8));
   if (held) sys(__NR_fcntl, named, F_SETFD, kCloseOnExec);
+  if (watches_children(self.lone)) sys(__NR_fcntl, launcher, F_SETFD, FD_CLOEXEC);
   sys(__NR_fcntl, self.control.fd(), F_SETFD, FD_CLOEXEC);
   return error;
 }
@@ -84,18 +89,23 @@ int64_t do_execve(Call& call) {
 }
 
 int64_t do_execveat(Call& call) {
+  ExecRequest request = {{}, call.arg[2], call.arg[3]};
+  const int64_t error = path_of_execveat(call, request.path);
+  return error != 0 ? error : run_again(request);
+}
+
+int64_t path_of_execveat(const Call& call, char* to) {
   constexpr uint64_t kEmptyPath = 0x1000;   // AT_EMPTY_PATH
   char name[kPathBytes];
   const int64_t length = copy_string_from_program(name, call.arg[1], sizeof name);
   if (length < 0) return length;
   const int64_t directory = static_cast<int32_t>(call.arg[0]);
-  ExecRequest request = {{}, call.arg[2], call.arg[3]};
-  TextBuffer path(request.path, sizeof request.path);
+  TextBuffer path(to, kPathBytes);
   if (length == 0 && (call.arg[4] & kEmptyPath) == 0) return -ENOENT;
   if (length == 0 || (name[0] != '/' && directory != AT_FDCWD)) path.text("/proc/self/fd/").decimal(directory);
   if (length > 0 && path.size() > 0) path.text("/");
   path.text(name);
-  return path.full() ? -ENAMETOOLONG : run_again(request);
+  return path.full() ? -ENAMETOOLONG : 0;
 }
 
 }  // namespace dsm::runtime

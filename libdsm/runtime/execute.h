@@ -7,5 +7,7 @@ namespace dsm::runtime {
 
 int64_t do_execve(Call& call);
 int64_t do_execveat(Call& call);
+// What an execveat names, as a path for execve, in `to` (kPathBytes). 0 or -errno.
+int64_t path_of_execveat(const Call& call, char* to);
 
 }  // namespace dsm::runtime

@@ -27,6 +27,11 @@ class FileReferences {
     if (file != nullptr) file->count++;
   }
   void release(FileReference* file);
+  // In a forked child: the descriptors are closed already.
+  void forget() {
+    first_ = nullptr;
+    slab_.reset_after_fork();
+  }
 
  private:
   FileReference* first_ = nullptr;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // fork: the local threads stand still, shared anonymous memory becomes the kernel's (address_pin.cc), the newest bytes of all other
 // memory come to the origin and nobody writes elsewhere, the kernel forks, the child copies what is shared with the agent into private
-// memory and goes on as an ordinary process. Then the parent goes on.
+// memory and goes on as a lone process (lone_process.h) or an ordinary one. Then the parent goes on.
 //
 // Context: trap handler or shadow at the origin. Lock order as in lock.h: fork, memory.
 #include <asm-generic/errno.h>
@@ -36,6 +36,7 @@ void make_memory_private() {
   make_memory_private();
   const char copied = 1;
   sys(__NR_write, child->remote.channel_fd, &copied, 1);
+  if (watches_children(process().lone)) go_on_alone(*child);
   process().private_fds.close_all();
   if (child->remote.clear_tid != 0) sys(__NR_set_tid_address, child->remote.clear_tid);
   continue_natively(*child, true);
@@ -67,11 +68,8 @@ void stop_threads_without_locks(const Thread& self) {
 }  // namespace
 
 int64_t fork_program(CloneParent& parent, const channel::CloneRequest& request) {
-  Thread* child = prepare_child(parent, request);
+  Thread* child = prepare_fork(parent, request);
   if (child == nullptr) return -EAGAIN;
-  child->remote.kind = ThreadKind::kNativeChild;
-  child->remote.set_tid = (request.flags & CLONE_CHILD_SETTID) != 0 ? request.child_tid : 0;
-  child->remote.clear_tid = (request.flags & CLONE_CHILD_CLEARTID) != 0 ? request.child_tid : 0;
 
   Process& self = process();
   LockGuard fork_guard(self.remote.fork_lock);

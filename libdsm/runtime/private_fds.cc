@@ -15,7 +15,6 @@ struct Limit {
 };
 // Above what programs use by default, below what makes the kernel's file table (and its copy at fork) large.
 constexpr uint64_t kPreferredBase = 20000;
-constexpr uint64_t kLeastPrivate = 256;
 
 // fcntl(F_DUPFD_CLOEXEC) obeys the soft limit, which is the program's own: lift it for the moment of the call.
 int64_t duplicate_from(int fd, int64_t base) {
@@ -34,9 +33,8 @@ int64_t duplicate_from(int fd, int64_t base) {
 void PrivateFds::initialise() {
   Limit limit = {};
   RT_MUST(sys(__NR_prlimit64, 0, RLIMIT_NOFILE, nullptr, &limit));
-  if (limit.hard < 2 * kLeastPrivate)
-    fail("the hard limit of open files is %d; at least %d are needed (raise it: ulimit -Hn 4096)", limit.hard,
-         2 * kLeastPrivate);
+  if (limit.hard < kLeastHardLimit)
+    fail("the hard limit of open files is %d; at least %d are needed (raise it: ulimit -Hn 4096)", limit.hard, kLeastHardLimit);
   base_ = static_cast<int64_t>(limit.hard >= 2 * kPreferredBase ? kPreferredBase : limit.hard / 2);
 }
 
@@ -76,8 +74,9 @@ int64_t PrivateFds::next_private(int64_t fd) const {
   return -1;
 }
 
-void PrivateFds::close_all() {
+void PrivateFds::close_all_but(int kept) {
   for (int64_t fd = next_private(0); fd >= 0; fd = next_private(fd + 1)) {
+    if (fd == kept) continue;
     sys(__NR_close, fd);
     __atomic_and_fetch(&used_[(fd - base_) / 64], ~(1ull << ((fd - base_) % 64)), __ATOMIC_RELAXED);
   }

@@ -10,6 +10,8 @@ namespace dsm::runtime {
 
 class PrivateFds {
  public:
+  // What initialise() needs of the hard limit of open files.
+  static constexpr uint64_t kLeastHardLimit = 512;
   // Chooses the numbers by the hard limit. Before any other call.
   void initialise();
   // Moves `fd` into the private numbers and returns the new number; `fd` is closed. Ends the process when there is none.
@@ -24,7 +26,8 @@ class PrivateFds {
   // The lowest private number in use that is >= fd, or -1.
   int64_t next_private(int64_t fd) const;
   // In a forked child that goes on as an ordinary process.
-  void close_all();
+  void close_all() { close_all_but(-1); }
+  void close_all_but(int kept);
   Lock& lock() { return lock_; }
 
  private:

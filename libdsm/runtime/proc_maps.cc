@@ -122,6 +122,13 @@ class MapsWriter {
  public:
   MapsWriter(MapsReader& native, Output& out, bool with_details) : native_(native), out_(out), with_details_(with_details) {}
 
+  // Of a lone process: the kernel's, without the runtime's.
+  void write_all_native() {
+    write_native(0, abi::kRuntimeBegin, /*named=*/false);
+    write_native(abi::kRuntimeBegin, abi::kRuntimeEnd, /*named=*/true);
+    write_native(abi::kRuntimeEnd, ~uint64_t{0}, /*named=*/false);
+  }
+
   void write(const AddressSpace& memory) {
     const ProgramMap& map = memory.ranges();
     for (size_t i = 0; i < map.size(); i++) {
@@ -234,7 +241,11 @@ int64_t open_own_maps(MapsFile file, uint64_t open_flags) {
     LockGuard guard(memory.lock());
     MapsReader native(with_details ? "/proc/self/smaps" : "/proc/self/maps");
     Output out(fd);
-    MapsWriter(native, out, with_details).write(memory);
+    MapsWriter writer(native, out, with_details);
+    if (process().lone.alone)
+      writer.write_all_native();
+    else
+      writer.write(memory);
   }
   sys(__NR_lseek, fd, 0, 0);
   return fd;

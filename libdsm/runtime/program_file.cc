@@ -34,7 +34,7 @@ int64_t open_executable(const char* path, ProgramFile& program) {
 }
 
 // "#!interpreter [one argument]": puts both and the script's path in place of argv[0]. `path` becomes the interpreter.
-int64_t follow_script(char* head, size_t size, char* path, ArgumentList& argv, ProgramFile& program) {
+int64_t follow_script(char* head, size_t size, char* path, ArgumentList* argv, ProgramFile& program) {
   head[size < kHeadBytes ? size : kHeadBytes - 1] = 0;
   char* line = head + 2;
   char* end = line;
@@ -55,10 +55,13 @@ int64_t follow_script(char* head, size_t size, char* path, ArgumentList& argv, P
   if (*argument != 0) *argument++ = 0;
   while (*argument == ' ' || *argument == '\t') argument++;
 
-  if (argv.size() > 0) argv.drop_first();
-  int64_t error = argv.prepend(path);
-  if (error == 0 && *argument != 0) error = argv.prepend(argument);
-  if (error == 0) error = argv.prepend(line);
+  int64_t error = 0;
+  if (argv != nullptr) {
+    if (argv->size() > 0) argv->drop_first();
+    error = argv->prepend(path);
+    if (error == 0 && *argument != 0) error = argv->prepend(argument);
+    if (error == 0) error = argv->prepend(line);
+  }
   TextBuffer(path, kPathBytes).text(line);
   return error;
 }
@@ -116,13 +119,7 @@ void note_path(ProgramFile& program) {
   program.path[length > 0 ? length : 0] = 0;
 }
 
-}  // namespace
-
-ElfFile::~ElfFile() {
-  if (fd >= 0) sys(__NR_close, fd);
-}
-
-int64_t open_program(const char* given, ArgumentList& argv, ProgramFile& program) {
+int64_t open_and_follow(const char* given, ArgumentList* argv, ProgramFile& program) {
   char path[kPathBytes];
   TextBuffer(path, sizeof path).text(given);
   for (int level = 0; level <= kMaxScriptLevels; level++) {
@@ -145,5 +142,15 @@ int64_t open_program(const char* given, ArgumentList& argv, ProgramFile& program
   program.reason = "is a script whose interpreters are scripts, too many times";
   return -ELOOP;
 }
+
+}  // namespace
+
+ElfFile::~ElfFile() {
+  if (fd >= 0) sys(__NR_close, fd);
+}
+
+int64_t open_program(const char* path, ArgumentList& argv, ProgramFile& program) { return open_and_follow(path, &argv, program); }
+
+int64_t check_program(const char* path, ProgramFile& program) { return open_and_follow(path, nullptr, program); }
 
 }  // namespace dsm::runtime

@@ -30,5 +30,7 @@ struct ProgramFile {
 
 // Opens `path` (AT_FDCWD) and follows #! lines, which put themselves in front of argv. 0 or -errno.
 int64_t open_program(const char* path, ArgumentList& argv, ProgramFile& program);
+// The same without arguments: what execve would say.
+int64_t check_program(const char* path, ProgramFile& program);
 
 }  // namespace dsm::runtime

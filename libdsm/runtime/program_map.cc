@@ -17,6 +17,10 @@ bool continues(const Range& a, const Range& b) {
 
 void ProgramMap::initialise(Arena& arena) {
   range_ = static_cast<Range*>(arena.take(kCapacity * sizeof(Range)));
+  clear();
+}
+
+void ProgramMap::clear() {
   range_[0] = {abi::kRuntimeBegin, abi::kRuntimeEnd, abi::MapKind::kPinned, 0, kRangeRuntime, 0, nullptr, 0};
   count_ = 1;
 }

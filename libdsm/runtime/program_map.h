@@ -37,6 +37,8 @@ struct Range {
 class ProgramMap {
  public:
   void initialise(Arena& arena);
+  // As after initialise(); what the ranges refer to is gone already.
+  void clear();
   size_t size() const { return count_; }
   const Range& at(size_t index) const { return range_[index]; }
   // Index of the first range that ends after `address`; size() when there is none.

@@ -81,6 +81,13 @@ void enter_frame(Thread& thread, Frame& frame) {
   dsm_enter_program(&context);
 }
 
+void set_program_stack(UserContext& context, const AltStack& stack) {
+  constexpr uint32_t kDisabled = 2;
+  context.stack_base = stack.base;
+  context.stack_flags = stack.size != 0 ? stack.flags : kDisabled;
+  context.stack_size = stack.size;
+}
+
 uint64_t get_fs_base() {
   uint64_t base = 0;
   RT_MUST(sys(__NR_arch_prctl, ARCH_GET_FS, &base));

@@ -40,6 +40,9 @@ uint64_t start_stack_top(Thread& thread);
 // The alternate signal stack of the calling kernel thread := the stack of its block.
 void use_block_as_signal_stack(Thread& thread);
 
+// The return to `context` gives the kernel thread the program's own alternate stack: traps are over.
+void set_program_stack(UserContext& context, const AltStack& stack);
+
 uint64_t get_fs_base();
 uint64_t get_gs_base();
 

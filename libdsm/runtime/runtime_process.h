@@ -6,6 +6,7 @@
 #include "libdsm/runtime/arena.h"
 #include "libdsm/runtime/control.h"
 #include "libdsm/runtime/dispatch.h"
+#include "libdsm/runtime/lone_process.h"
 #include "libdsm/runtime/private_fds.h"
 #include "libdsm/runtime/refusals.h"
 #include "libdsm/runtime/remote_process.h"
@@ -41,6 +42,7 @@ struct Process {
   Lock exec_lock;
   uint32_t dying;                 // atomic; a thread is on its way to a core dump (core_dump.h)
 
+  LoneState lone;                 // and children (lone_process.h)
   RemoteProcess remote;           // half that deals with other nodes (remote_process.h)
 };
 
@@ -61,6 +63,10 @@ void open_memory_and_board();
 void clear_address_space();
 // Hello and Welcome over process().control, and what follows from the answer: pid, virtual CPUs.
 void greet_agent();
+void send_hello();
+void receive_welcome();
+// The affinity of all virtual CPUs that process().welcome names, for this thread and those to come.
+void take_virtual_cpus();
 
 // Entry of the second role (vessel.cc); does not return. Runs on the stack of the calling thread's block.
 [[noreturn]] void vessel_main();

@@ -91,9 +91,12 @@ void on_signal(int, KernelSigInfo* info, UserContext* user) {
   deliver_now(thread, *user, *info);
 }
 
-// The process goes on. Its parent, the launcher, may be stopped, and only it can tell the other nodes.
+// The process goes on. Its parent, the launcher, may be stopped, and only it can tell the other nodes. Children of the program have
+// another parent.
 void on_continue(int signal, KernelSigInfo* info, UserContext* user) {
-  sys(__NR_kill, sys(__NR_getppid), kSigCont);
+  const LoneState& lone = process().lone;
+  const bool is_first = !lone.alone && !lone.joined && current_thread().remote.kind != ThreadKind::kNativeChild;
+  if (is_first) sys(__NR_kill, sys(__NR_getppid), kSigCont);
   if (process().remote.signals.get(signal).handler > kHandlerIgnore) return on_signal(signal, info, user);
   current_thread().signals.nudged = true;
 }

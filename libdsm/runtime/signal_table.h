@@ -25,6 +25,8 @@ class SignalTable {
   KernelSigAction take(int signal);
   // In a child process that goes on natively: the program's own handlers go into the kernel.
   void install_natively();
+  // In the child of a fork, whose other threads are gone.
+  void reset_after_fork() { lock_.reset_after_fork(); }
 
  private:
   Lock lock_;

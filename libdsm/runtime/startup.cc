@@ -56,23 +56,38 @@ void clear_address_space() {
   self.arena.give_back(mapping, kBytes);
 }
 
-void greet_agent() {
+void take_virtual_cpus() {
+  Process& self = process();
+  for (uint32_t cpu = 0; cpu < self.welcome.total_cpus && cpu < sizeof(CpuSet) * 8; cpu++)
+    self.threads.default_affinity.word[cpu / 64] |= 1ull << (cpu % 64);
+  current_thread().affinity = self.threads.default_affinity;
+}
+
+void send_hello() {
   Process& self = process();
   abi::Packet packet = {};
   packet.op = abi::Op::kHello;
   packet.hello = {abi::kVersion, static_cast<int32_t>(sys(__NR_getpid)), self.vdso_bytes};
   const int fds[] = {self.userfault_fd, self.memory_fd, self.board_fd};
   self.control.send(packet, fds, 3);
+}
+
+void receive_welcome() {
+  Process& self = process();
+  abi::Packet packet = {};
   self.control.receive(packet, nullptr);
   if (packet.op != abi::Op::kWelcome) fail("BUG: the agent answered the greeting with packet %d", packet.op);
   self.welcome = packet.welcome;
   if (self.welcome.version != abi::kVersion)
     fail("the agent speaks version %d of the runtime interface, this runtime version %d: mixed installations", self.welcome.version,
          abi::kVersion);
-  for (uint32_t cpu = 0; cpu < self.welcome.total_cpus && cpu < sizeof(CpuSet) * 8; cpu++)
-    self.threads.default_affinity.word[cpu / 64] |= 1ull << (cpu % 64);
-  current_thread().affinity = self.threads.default_affinity;
+  take_virtual_cpus();
   self.pid = self.welcome.app_pid != 0 ? self.welcome.app_pid : static_cast<int32_t>(sys(__NR_getpid));
+}
+
+void greet_agent() {
+  send_hello();
+  receive_welcome();
 }
 
 namespace {

@@ -12,7 +12,7 @@ enum class ThreadKind : uint32_t {
   kIdleWorker = 2,    // vessel: parked on its channel
   kBusyWorker = 3,    // vessel: runs a thread of the program
   kService = 4,       // the runtime's own (vessel main loop)
-  kNativeChild = 5,   // a child process that shares the address space until it execs: not ours any more
+  kNativeChild = 5,   // a child process that shares the address space until it execs
 };
 
 struct ThreadRemote {
@@ -29,6 +29,8 @@ struct ThreadRemote {
   uint64_t came_cpu_ns;      // CPU time of the kernel thread when a move brought the program's thread here; 0: it began here
   bool moving;               // shadow: what is being shipped is a move, to be counted when it has arrived
   uint64_t set_tid;          // CLONE_CHILD_SETTID, for the first instructions of the thread
+  void* exec_array;          // child of vfork: what its parent has to give back to the arena (lone_exec.cc)
+  uint64_t exec_bytes;
 };
 
 }  // namespace dsm::runtime

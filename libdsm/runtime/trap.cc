@@ -23,7 +23,8 @@ extern "C" void trap_entry(int, KernelSigInfo* info, UserContext* user) {
   signals.again = signals.make_again;
   signals.make_again = false;
   if (!signals.again) signals.deadline_ns = 0;
-  const int64_t result = is_vessel() ? run_at_vessel(call) : run_at_origin(call);
+  const bool spawned = thread.remote.kind == ThreadKind::kNativeChild;
+  const int64_t result = is_vessel() ? run_at_vessel(call) : spawned ? run_in_spawned_child(call) : run_at_origin(call);
   finish_call(call, result);
 }
 

@@ -21,17 +21,29 @@ constexpr uint64_t kFeatures = UFFD_FEATURE_MISSING_SHMEM | UFFD_FEATURE_MINOR_S
 constexpr uint64_t kIocNew = 0xAA00;
 constexpr uint32_t kMemfdExec = 0x10;   // MFD_EXEC, since 6.3
 
-}  // namespace
-
-int open_userfault() {
+int64_t new_userfault(int64_t* device_error) {
   int64_t fd = sys(__NR_openat, AT_FDCWD, "/dev/userfaultfd", O_RDWR | O_CLOEXEC);
-  const int64_t device_error = fd;
+  *device_error = fd;
   if (!is_error(fd)) {
     const int64_t device = fd;
     fd = sys(__NR_ioctl, device, kIocNew, O_CLOEXEC | O_NONBLOCK);
     sys(__NR_close, device);
   }
-  if (is_error(fd)) fd = sys(__NR_userfaultfd, O_CLOEXEC | O_NONBLOCK);
+  return is_error(fd) ? sys(__NR_userfaultfd, O_CLOEXEC | O_NONBLOCK) : fd;
+}
+
+}  // namespace
+
+bool userfault_is_allowed() {
+  int64_t device_error;
+  const int64_t fd = new_userfault(&device_error);
+  if (!is_error(fd)) sys(__NR_close, fd);
+  return !is_error(fd);
+}
+
+int open_userfault() {
+  int64_t device_error;
+  const int64_t fd = new_userfault(&device_error);
   if (is_error(fd))
     fail("needed: page faults that also a system call may cause, from userfaultfd. Found: /dev/userfaultfd %s (error %d), the "
          "system call refused (error %d). Remedy: join the group of the device (see README, 'Ordinary users'), or as root: "
