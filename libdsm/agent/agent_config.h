@@ -49,6 +49,7 @@ struct Configure {
   double chaos_hz = 0;    // tests: so many threads a second move to random nodes
   uint64_t chaos_seed = 1;
   int app_fd = -1;  // origin: our end of the socketpair to the application's runtime
+  bool ends_app = false;  // origin: the program is no child of the launcher, so who ends it when all others are gone is this agent
   Mutation mutation = Mutation::kNone;  // seeded protocol bug, for the tests' own proof
 
   bool is_origin() const { return node == kOrigin; }

@@ -100,6 +100,7 @@ Configure parse_configure(const json& line) {
   if (!(c.chaos_hz >= 0 && c.chaos_hz <= 1e6)) throw BadCommand{"chaos_hz: out of range"};
   c.chaos_seed = line.value("chaos_seed", c.chaos_seed);
   c.app_fd = line.value("app_fd", -1);
+  c.ends_app = line.value("ends_app", false);
   if (std::string bug = line.value("mutation", ""); !bug.empty()) c.mutation = parse_mutation(bug);
   return c;
 }

@@ -138,6 +138,8 @@ int NodeAgent::run(std::span<const Command> early) {
       wait(now);
     }
   }
+  // Its memory ends with this agent. Before it was ready, the program had none of it.
+  if (said_ready_) program_.kill_if_running(SIGKILL);
   return *exit_status_;
 }
 
@@ -340,6 +342,7 @@ void NodeAgent::drain_runtime() {
 void NodeAgent::runtime_attached(int pid) {
   log_.info("runtime process " + std::to_string(pid));
   write_board();
+  if (is_origin() && config_.ends_app && program_.pid() != pid) program_ = os::Child(pid, os::open_pidfd(pid));
   if (fault_watch_) transport_->unwatch(*fault_watch_);
   fault_watch_ = transport_->watch(runtime_.memory()->faults().fd(), POLLIN, [this](uint32_t) { faults_waiting_ = true; });
   advance_readiness();

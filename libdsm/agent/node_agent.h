@@ -135,6 +135,7 @@ class NodeAgent final : private transport::Receiver, private EngineHost, private
     bool said_done = false;
   } drain_;
   os::Child vessel_;
+  os::Child program_;  // origin, where config_.ends_app: not our child, only its pidfd
 
   std::optional<Peers> mesh_;
   bool said_ready_ = false, said_mesh_complete_ = false, vessel_ready_ = false;

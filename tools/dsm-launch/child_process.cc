@@ -120,7 +120,9 @@ Result<AgentChild> start_stream_child(const std::vector<std::string>& command, i
 }
 
 Result<pid_t> start_app(const AppCommand& command) {
-  std::vector<std::string> words = {"dsm-runtime", "app", std::to_string(command.agent_fd), command.program};
+  std::string descriptors = std::to_string(command.agent_fd);
+  if (command.join_fd >= 0) descriptors += "," + std::to_string(command.join_fd);
+  std::vector<std::string> words = {"dsm-runtime", "app", descriptors, command.program};
   words.insert(words.end(), command.arguments.begin(), command.arguments.end());
   const auto argv = c_strings(words);
   const auto envp = c_strings(command.environment);
@@ -133,12 +135,23 @@ Result<pid_t> start_app(const AppCommand& command) {
     die_with_parent(parent);
     personality(ADDR_NO_RANDOMIZE);
     fcntl(command.agent_fd, F_SETFD, 0);
+    if (command.join_fd >= 0) fcntl(command.join_fd, F_SETFD, 0);
     sigprocmask(SIG_SETMASK, &command.mask, nullptr);
     execve(command.runtime.c_str(), argv.data(), envp.data());
     watch.report_and_exit();
   }
   if (const int code = watch.outcome()) return system_error("exec " + command.runtime, code);
   return pid;
+}
+
+void close_all_but(std::vector<int> kept) {
+  std::sort(kept.begin(), kept.end());
+  unsigned next = 3;
+  for (const int fd : kept) {
+    if (static_cast<unsigned>(fd) > next) close_range(next, static_cast<unsigned>(fd) - 1, 0);
+    next = std::max(next, static_cast<unsigned>(fd) + 1);
+  }
+  close_range(next, ~0u, 0);
 }
 
 std::string describe_exit(int wait_status) {

@@ -29,6 +29,7 @@ Result<AgentChild> start_stream_child(const std::vector<std::string>& command, i
 struct AppCommand {
   std::string runtime;                 // dsm-runtime
   int agent_fd;                        // its end of the socket to agent 0
+  int join_fd;                         // where its children ask for agents, or -1
   std::string program;                 // absolute path
   std::vector<std::string> arguments;  // argv[0] first
   std::vector<std::string> environment;
@@ -36,6 +37,9 @@ struct AppCommand {
 };
 
 Result<pid_t> start_app(const AppCommand& command);
+
+// In a child that executes nothing: closes all descriptors but 0, 1, 2 and these.
+void close_all_but(std::vector<int> kept);
 
 // "exited with status 3", "was killed by signal 9 (Killed)", from a wait status.
 std::string describe_exit(int wait_status);

@@ -24,7 +24,8 @@ int dry_run(const LaunchOptions& options, const Installation& installation, cons
     const auto command = host.by_srun ? srun_command(host.name, agent) : ssh_command(options.ssh, host.name, agent);
     fmt::print("           {}\n", fmt::join(command, " "));
   }
-  fmt::print("options    place {}, lease {}, poll {}, hold {} us\n", options.place, options.lease, options.poll, options.hold_us);
+  fmt::print("options    place {}, lease {}, poll {}, hold {} us, children {}\n", options.place, options.lease, options.poll,
+             options.hold_us, options.children);
   if (!options.report.empty()) fmt::print("report     {}\n", options.report);
   return 0;
 }

@@ -104,7 +104,8 @@ json JobController::configuration(const AgentHandle& agent) const {
                {"verbose", options_.verbose},
                {"heartbeat_ms", 500},
                {"agents_on_host", agent.where.agents_there},
-               {"app_fd", agent.node == 0 ? app_fd_of_agent_ : -1}};
+               {"app_fd", agent.node == 0 ? app_fd_of_agent_ : -1},
+               {"ends_app", joined_.has_value()}};
   if (spans_hosts_ && !options_.interface.empty()) line["iface"] = options_.interface;
   return line;
 }

@@ -20,7 +20,6 @@
 #include "tools/common/monotonic.h"
 #include "tools/dsm-launch/child_process.h"
 #include "tools/dsm-launch/job_environment.h"
-#include "tools/dsm-launch/job_report.h"
 
 namespace dsm::tools {
 namespace {
@@ -29,7 +28,6 @@ using nlohmann::json;
 
 constexpr TimeNs kListenPatience = 10 * kSecond;
 constexpr TimeNs kMeshPatience = 20 * kSecond;
-constexpr TimeNs kReportPatience = 3 * kSecond;
 constexpr TimeNs kLeavePatience = 2 * kSecond;
 constexpr TimeNs kStatPatience = 2 * kSecond;
 // A peer reports a lost connection a moment before the dead agent itself is reaped; the reaped status says more.
@@ -54,9 +52,15 @@ bool worth_a_line(int wait_status) {
 
 JobController::JobController(const LaunchOptions& options, const Installation& installation, const Program& program,
                              const std::vector<NodeHost>& hosts)
-    : options_(options), installation_(installation), program_(program), job_(std::to_string(getpid())),
+    : options_(options), installation_(installation), program_(program), job_(std::to_string(getpid())), hosts_(hosts),
       commands_(options.nodes, [this](int node, const json& line) { agents_[static_cast<size_t>(node)].control.send(line); }) {
   prepare_agents(hosts);
+}
+
+JobController::JobController(const LaunchOptions& options, const Installation& installation, const Program& program,
+                             const std::vector<NodeHost>& hosts, JoinedProgram joined)
+    : JobController(options, installation, program, hosts) {
+  joined_ = std::move(joined);
 }
 
 JobController::~JobController() {
@@ -67,6 +71,7 @@ JobController::~JobController() {
 int JobController::run() {
   if (const Status started = start(); !started) fail(started.error().what);
   loop();
+  write_reports();
   if (failed_) return kExitOurs;
   const int status = app_status_.value_or(0);
   return WIFSIGNALED(status) ? kExitSignalBase + WTERMSIG(status) : WEXITSTATUS(status);
@@ -82,30 +87,43 @@ Status JobController::start() {
   auto listener = listen_for_job(job_);
   if (!listener) return listener.error();
   listener_ = *listener;
-  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, app_socket_)) return system_error("socketpair", errno);
+  if (joined_) {
+    app_pid_ = joined_->pid;
+    app_socket_[0] = joined_->control.release();
+  } else if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, app_socket_)) {
+    return system_error("socketpair", errno);
+  }
+  if (!joined_ && options_.children != "native")
+    if (const Status s = join_port_.open(); !s) return s;
   if (const Status s = start_agents_in_turn(); !s) return s;
-  return start_program();
+  if (!joined_) return start_program();
+  close(std::exchange(app_socket_[0], -1));   // agent 0 has it
+  return success();
 }
 
 Status JobController::start_program() {
-  AppCommand command{installation_.runtime, app_socket_[1], program_.file, options_.command,
+  AppCommand command{installation_.runtime, app_socket_[1], join_port_.inherited_fd(), program_.file, options_.command,
                      job_environment(), signals_.original_mask()};
   if (!options_.argv0.empty()) command.arguments[0] = options_.argv0;
   auto pid = start_app(command);
   if (!pid) return pid.error();
   app_pid_ = *pid;
   for (int& fd : app_socket_) close(std::exchange(fd, -1));
+  join_port_.close_inherited();
   return success();
 }
 
 // ---- the loop ----------------------------------------------------------------------------------------------------
 
 void JobController::loop() {
-  while (phase_ != Phase::kLeaving || !all_agents_reached(AgentState::kGone)) {
+  while (phase_ != Phase::kLeaving || !all_agents_reached(AgentState::kGone) || (!children_.empty() && !failed_)) {
     std::vector<pollfd> fds = {{signals_.fd(), POLLIN, 0}, {listener_, POLLIN, 0}};
     for (const auto& agent : agents_)
       fds.push_back({agent.control.fd(), static_cast<short>(POLLIN | (agent.control.wants_write() ? POLLOUT : 0)), 0});
     for (const auto& agent : agents_) fds.push_back({agent.errors.fd(), POLLIN, 0});
+    if (joined_) fds.insert(fds.end(), {{app_status_ ? -1 : joined_->process.get(), POLLIN, 0}, {joined_->launcher.fd(), POLLIN, 0}});
+    if (phase_ == Phase::kRunning) fds.push_back({join_port_.fd(), POLLIN, 0});
+    for (const auto& child : children_) fds.push_back({child.stream.fd(), POLLIN, 0});
     for (const auto& client : clients_)
       fds.push_back({client.fd(), static_cast<short>(POLLIN | (client.wants_write() ? POLLOUT : 0)), 0});
     if (poll(fds.data(), fds.size(), poll_timeout_ms()) < 0 && errno != EINTR) break;
@@ -113,14 +131,18 @@ void JobController::loop() {
     // died are seen before the program that died of it.
     for (auto& agent : agents_) handle_agent_input(agent);
     handle_signals();
+    if (joined_) watch_joined_program();
+    if (join_port_.is_open()) take_join_requests();
     handle_clients();
     check_deadlines();
   }
   kill_everything();
 }
 
+bool JobController::waits_for_children_only() const { return phase_ == Phase::kLeaving && all_agents_reached(AgentState::kGone); }
+
 int JobController::poll_timeout_ms() const {
-  TimeNs next = phase_deadline_;
+  TimeNs next = waits_for_children_only() ? monotonic_ns() + kSecond : phase_deadline_;
   if (suspicion_) next = std::min(next, suspicion_->decide_at);
   for (const auto& [id, query] : queries_) next = std::min(next, query.deadline());
   const TimeNs now = monotonic_ns();
@@ -195,6 +217,7 @@ void JobController::handle_signals() {
   while (const auto taken = signals_.take(app_status_ ? 0 : app_pid_)) {
     if (taken->event == SignalRelay::Event::kNoReceiver && taken->signal != SIGWINCH && taken->signal != SIGCONT && !app_status_)
       fail(fmt::format("ended by signal {} before the program started", taken->signal));
+    if (taken->event == SignalRelay::Event::kNoReceiver && app_status_) signal_children(taken->signal);
   }
   reap();
 }
@@ -208,10 +231,12 @@ void JobController::reap() {
   }
   // A process that is not waited for yet still has its clock; afterwards nobody knows what the origin's threads used.
   siginfo_t ended{};
-  if (app_pid_ && !app_status_ && !waitid(P_PID, static_cast<id_t>(app_pid_), &ended, WEXITED | WNOHANG | WNOWAIT) && ended.si_pid)
+  if (app_pid_ && !joined_ && !app_status_ && !waitid(P_PID, static_cast<id_t>(app_pid_), &ended, WEXITED | WNOHANG | WNOWAIT) &&
+      ended.si_pid)
     app_cpu_ns_ = os::process_cpu_ns(app_pid_);
+  handle_children();
   int status;
-  while (app_pid_ && !app_status_ && waitpid(app_pid_, &status, WNOHANG | WUNTRACED | WCONTINUED) == app_pid_)
+  while (app_pid_ && !joined_ && !app_status_ && waitpid(app_pid_, &status, WNOHANG | WUNTRACED | WCONTINUED) == app_pid_)
     program_changed(status);
 }
 
@@ -259,7 +284,7 @@ void JobController::check_deadlines() {
     if (!failed_ && !app_status_) fail(fmt::format("{}: {}", name_of(agents_[static_cast<size_t>(s.node)]), s.what));
     suspicion_.reset();
   }
-  if (now < phase_deadline_) return;
+  if (now < phase_deadline_ || waits_for_children_only()) return;
   if (phase_ == Phase::kLeaving) kill_everything();
   else if (phase_ == Phase::kCollecting) leave();
   else if (phase_ != Phase::kRunning) fail("timed out while waiting for " + waiting_for());
@@ -303,26 +328,8 @@ void JobController::suspect_peer(int node, const std::string& what) {
 
 void JobController::fail(const std::string& what) {
   if (std::exchange(failed_, true)) return;
-  if (!app_status_ || phase_ < Phase::kCollecting) complain("dsm-launch: {}\n", what);
-  if (app_pid_ && !app_status_) kill(app_pid_, SIGKILL);
-  leave();
-}
-
-void JobController::collect_final_report() {
-  if (options_.report.empty() && !options_.verbose) return leave();
-  enter(Phase::kCollecting);
-  query_stats([this](json job) {
-    for (auto& node : job["nodes"])
-      if (node.value("id", 0) == 0) node["cpu_ns"] = app_cpu_ns_;
-    finish_report(job);
-  }, kReportPatience);
-}
-
-void JobController::finish_report(const json& job) {
-  if (options_.verbose) print_summary(job);
-  if (!options_.report.empty())
-    if (const Status written = write_report(options_.report, job); !written)
-      complain("dsm-launch: {}\n", written.error().what);
+  if (!app_status_ || phase_ < Phase::kCollecting) complain_of_failure(what);
+  kill_program();
   leave();
 }
 
@@ -338,8 +345,9 @@ void JobController::leave() {
 
 void JobController::kill_everything() {
   const TimeNs deadline = monotonic_ns() + kLeavePatience;
-  if (app_pid_ && !app_status_) {
-    kill(app_pid_, SIGKILL);
+  abandon_children();
+  kill_program();
+  if (app_pid_ && !joined_ && !app_status_) {
     int status;
     if (waitpid(app_pid_, &status, 0) == app_pid_) app_status_ = status;
   }
@@ -356,26 +364,7 @@ void JobController::kill_everything() {
       usleep(1000);
 }
 
-// ---- questions ---------------------------------------------------------------------------------------------------
-
-void JobController::query_stats(StatsQuery::Answer answer, TimeNs patience) {
-  const int id = next_query_++;
-  std::set<int> asked;
-  for (auto& agent : agents_) {
-    if (agent.state == AgentState::kGone || !agent.control.open()) continue;
-    agent.control.send({{"cmd", "stats"}, {"id", id}});
-    asked.insert(agent.node);
-  }
-  queries_.emplace(id, StatsQuery(job_summary(), std::move(asked), monotonic_ns() + patience, std::move(answer)));
-}
-
-json JobController::job_summary() const {
-  json job = {{"id", job_},       {"launcher_pid", getpid()}, {"app_pid", app_pid_}, {"program", program_.path},
-              {"arguments", options_.command}, {"place", options_.place}, {"lease", options_.lease}, {"poll", options_.poll}};
-  if (app_status_)
-    job["exit_status"] = WIFSIGNALED(*app_status_) ? kExitSignalBase + WTERMSIG(*app_status_) : WEXITSTATUS(*app_status_);
-  return job;
-}
+// ---- names -------------------------------------------------------------------------------------------------------
 
 AgentHandle* JobController::agent(int node) {
   return node >= 0 && static_cast<size_t>(node) < agents_.size() ? &agents_[static_cast<size_t>(node)] : nullptr;

@@ -7,20 +7,24 @@
 //  1. Nothing of the job outlives run(): agents and vessels are gone, or killed and seen gone, before it returns.
 //  2. The first failure decides: exit status 125 and one line that names the node and what died.
 //  3. The program's own end (exit or signal) wins over what follows from it on the nodes.
-//  4. Every phase has a deadline, and its message names who is waited for.
+//  4. The same object controls a child process of the program that has joined the job (job_children.cc), in a process of its own:
+//     `joined_` is set, and the program is not a child of this process.
+//  5. Every phase has a deadline, and its message names who is waited for.
 #pragma once
 #include <list>
 #include <map>
-#include <nlohmann/json_fwd.hpp>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "libdsm/base/ids.h"
+#include "libdsm/os/fd.h"
 #include "tools/common/line_stream.h"
 #include "tools/dsm-launch/agent_handle.h"
 #include "tools/dsm-launch/installation.h"
 #include "tools/dsm-launch/job_commands.h"
+#include "tools/dsm-launch/join_port.h"
 #include "tools/dsm-launch/launch_options.h"
 #include "tools/dsm-launch/program_lookup.h"
 #include "tools/dsm-launch/signal_relay.h"
@@ -28,10 +32,23 @@
 
 namespace dsm::tools {
 
+// A process that runs already and has asked for agents.
+struct JoinedProgram {
+  pid_t pid;
+  std::string name;
+  os::Fd process;       // pidfd
+  os::Fd control;       // its runtime's control socket, for agent 0
+  LineStream launcher;  // takes the report; its end is the end of the job
+  std::string job;      // the job's name
+};
+
 class JobController {
  public:
   // `hosts`: one for each node (job_hosts.h).
   JobController(const LaunchOptions& options, const Installation& installation, const Program& program, const std::vector<NodeHost>& hosts);
+  // For a process that has joined the job of another controller.
+  JobController(const LaunchOptions& options, const Installation& installation, const Program& program, const std::vector<NodeHost>& hosts,
+                JoinedProgram joined);
   ~JobController();
   JobController(const JobController&) = delete;
 
@@ -39,6 +56,7 @@ class JobController {
   int run();
 
  private:
+  static constexpr TimeNs kReportPatience = 3'000'000'000;
   enum class Phase { kListening, kMeshing, kRunning, kCollecting, kLeaving };
 
   Status start();
@@ -54,6 +72,24 @@ class JobController {
   void agent_listens(AgentHandle& agent, const nlohmann::json& event);
   bool uses_origin_clock() const;
   std::string end_of(const AgentHandle& agent, int wait_status) const;
+
+  // job_questions.cc
+  void collect_final_report();
+  void finish_report(nlohmann::json job);
+  void write_reports();
+  void query_stats(StatsQuery::Answer answer, TimeNs patience);
+  nlohmann::json job_summary() const;
+
+  // job_children.cc
+  void take_join_requests();
+  int start_child_job(const JoinRequest& request);
+  void handle_children();
+  void signal_children(int signal);
+  void abandon_children();
+  void watch_joined_program();
+  void kill_program();
+  void complain_of_failure(const std::string& what) const;
+  bool report_to_launcher(const nlohmann::json& job);
 
   void loop();
   int poll_timeout_ms() const;
@@ -74,13 +110,10 @@ class JobController {
   void send_peers();
   void suspect_peer(int node, const std::string& what);
   void fail(const std::string& what);
-  void collect_final_report();
-  void finish_report(const nlohmann::json& job);
+  bool waits_for_children_only() const;
   void leave();
   void kill_everything();
 
-  void query_stats(StatsQuery::Answer answer, TimeNs patience);
-  nlohmann::json job_summary() const;
   AgentHandle* agent(int node);
   std::string name_of(const AgentHandle& agent) const;
   std::string waiting_for() const;
@@ -109,6 +142,18 @@ class JobController {
   };
   std::optional<Suspicion> suspicion_;
   int listener_ = -1;
+  std::vector<NodeHost> hosts_;
+  std::optional<JoinedProgram> joined_;
+  JoinPort join_port_;             // open unless children are native
+  struct ChildJob {
+    pid_t controller, pid;
+    std::string name;
+    os::Fd process;
+    LineStream stream;
+  };
+  std::vector<ChildJob> children_;
+  std::vector<nlohmann::json> child_reports_;
+  std::optional<nlohmann::json> report_;   // ours, until those of the children are there
   std::list<LineStream> clients_;
   JobCommands commands_;
   std::map<int, StatsQuery> queries_;

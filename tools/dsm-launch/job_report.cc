@@ -15,12 +15,12 @@ namespace dsm::tools {
 
 using nlohmann::json;
 
-Status write_report(const std::string& path, json job) {
-  name_pages(job);
+Status write_report(const std::string& path, std::vector<json> jobs) {
+  for (json& job : jobs) name_pages(job);
   const std::string temporary = path + ".tmp";
   {
     std::ofstream file(temporary, std::ios::trunc);
-    const json document = {{"schema", kStatSchema}, {"jobs", json::array({std::move(job)})}};
+    const json document = {{"schema", kStatSchema}, {"jobs", std::move(jobs)}};
     file << document.dump(1, ' ', false, json::error_handler_t::replace) << '\n';
     file.close();
     if (!file) return Error{"cannot write the report to " + path + ": " + std::string(std::strerror(errno)), errno};
@@ -31,6 +31,13 @@ Status write_report(const std::string& path, json job) {
     return system_error("cannot write the report to " + path, code);
   }
   return success();
+}
+
+int remote_threads(const json& job) {
+  int count = 0;
+  for (const json& node : job.value("nodes", json::array()))
+    if (node.value("id", 0) != 0) count += node.value("threads_run", 0);
+  return count;
 }
 
 void print_summary(const json& job) {

@@ -3,6 +3,7 @@
 #pragma once
 #include <nlohmann/json_fwd.hpp>
 #include <string>
+#include <vector>
 
 #include "libdsm/base/result.h"
 
@@ -10,9 +11,12 @@ namespace dsm::tools {
 
 inline constexpr const char* kStatSchema = "dsm-stat/1";
 
-// Writes {"schema":"dsm-stat/1","jobs":[job]}, complete or not at all (temporary file and rename). Names the pages of `job`
-// first (page_symbols.h).
-Status write_report(const std::string& path, nlohmann::json job);
+// Writes {"schema":"dsm-stat/1","jobs":[...]}, complete or not at all (temporary file and rename). Names the pages of each job
+// first (page_symbols.h). The first job is the program's, the others are its children's.
+Status write_report(const std::string& path, std::vector<nlohmann::json> jobs);
+
+// Threads that ran on other nodes than the origin.
+int remote_threads(const nlohmann::json& job);
 
 // One table per job on stderr.
 void print_summary(const nlohmann::json& job);

@@ -43,7 +43,7 @@ size_t own_words(int argc, char** argv) {
                                                       "--poll",   "--report", "--hold-us", "--argv0",
                                                       "--mutation", "--encrypt", "-H",       "--host",    "--hostfile",
                                                       "--engine",   "--iface", "--clock",  "--ssh",     "--remote-prefix",
-                                                      "--chaos-migrate", "--chaos-seed"};
+                                                      "--chaos-migrate", "--chaos-seed", "--children"};
   size_t i = 1;
   while (i < static_cast<size_t>(argc)) {
     const std::string word = argv[i];
@@ -127,6 +127,9 @@ ParsedOptions parse_launch_options(int argc, char** argv) {
   app.add_option("--place", o.place, placement_help())
       ->envname("DSM_PLACE")
       ->check(one_of(placements_without_number(), "node:", 0, 255));
+  app.add_option("--children", o.children, "Child processes that create threads: auto (one at a time is distributed), native (none), distribute (up to 8)")
+      ->envname("DSM_CHILDREN")
+      ->check(one_of({"auto", "native", "distribute"}, "", 0, 0));
   app.add_option("--lease", o.lease, "Anti-ping-pong leases: auto (adaptive), off, or a fixed time in us")
       ->envname("DSM_LEASE")
       ->check(one_of({"auto", "off"}, "", 1, 1000000));
