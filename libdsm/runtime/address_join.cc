@@ -15,6 +15,7 @@
 #include "libdsm/runtime/maps_reader.h"
 #include "libdsm/runtime/runtime_log.h"
 #include "libdsm/runtime/runtime_process.h"
+#include "libdsm/runtime/signals.h"
 #include "libdsm/runtime/strings.h"
 
 namespace dsm::runtime {
@@ -252,10 +253,13 @@ void AddressSpace::take_over_native() {
       native[count++] = describe(reader);
     }
   }
+  // C libraries block all signals while they create a thread; a page that cannot be read must raise one (dsm_user_copy).
+  const uint64_t mask = block_all_signals();
   for (unsigned i = 0; i < count; i++) {
     take_over(native[i]);
     if (native[i].file_fd >= 0) sys(__NR_close, native[i].file_fd);
   }
+  exchange_kernel_mask(mask);
   arena.give_back(native, bytes);
 }
 

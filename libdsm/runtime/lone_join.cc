@@ -14,7 +14,7 @@
 namespace dsm::runtime {
 namespace {
 
-constexpr uint64_t kAnswerMs = 10'000;
+constexpr uint64_t kAnswerMs = 30'000;   // more than the launcher gives its first agents
 // Agents on other hosts are started by ssh; the launcher has deadlines of its own, and closes the socket when it gives up.
 constexpr uint64_t kAgentsMs = 120'000;
 

@@ -3,7 +3,7 @@
 include tests/programs/subject.mk
 
 kernels := tests/programs/kernels
-kernels_c := absent_io busy_threads cancel_kill cas_list create_join epoll_echo exec_self exit_status fork_instant malloc_pass \
+kernels_c := absent_io busy_threads cancel_kill cas_list create_join epoll_echo exec_self exit_status fork_instant join_memory malloc_pass \
              plain_threads remote_mmap remote_segv signal_storm spawn_threads special_mutexes spin_barrier stencil_barrier
 kernels_cc := async_exceptions cpu_counts dlopen_host thread_locals
 
@@ -21,6 +21,7 @@ $(eval $(call subject,dlopen_plugin.so,$(kernels)/dlopen_plugin.cc,-shared -fPIC
 
 programs_run := tests/programs/run.py --build $(O)
 CHECKS += job_control|180|python3 tests/programs/job_control.py $(O)
+CHECKS += child_processes|600|python3 tests/programs/child_processes.py $(O)
 CHECKS += launch_forms|120|python3 tests/programs/launch_forms.py $(O)
 CHECKS += programs|1200|$(programs_run) --set check
 SOAKS  += programs|28800|$(programs_run) --set soak

@@ -37,13 +37,18 @@ void kill_process(const os::Fd& process, int signal) {
 // ---- the launcher's side ---------------------------------------------------------------------------------------------
 
 void JobController::take_join_requests() {
-  while (join_port_.is_open()) {
+  const auto runs = [](const ChildJob& child) {
+    pollfd ended{child.process.get(), POLLIN, 0};
+    return poll(&ended, 1, 0) == 0;   // its controller may still be about to leave
+  };
+  // One that asks while the last node is getting ready is answered when it is.
+  while (join_port_.is_open() && phase_ >= Phase::kRunning) {
     auto request = join_port_.receive();
     if (!request) return;
     const size_t most = options_.children == "auto" ? 1 : kMostAtOnce;
     int status = 0;
     if (failed_ || phase_ != Phase::kRunning) status = -ESRCH;
-    else if (children_.size() >= most) status = -EBUSY;
+    else if (static_cast<size_t>(std::count_if(children_.begin(), children_.end(), runs)) >= most) status = -EBUSY;
     if (status == 0) status = start_child_job(*request);
     if (status == -EBUSY && options_.verbose)
       complain("dsm-launch: child {} (pid {}) runs on this node only: {} of the job {} distributed already (--children={})\n",
