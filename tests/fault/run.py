@@ -20,6 +20,7 @@ import sys
 
 sys.dont_write_bytecode = True
 
+import child_tests  # noqa: E402
 import fault_job  # noqa: E402
 import kill_tests  # noqa: E402
 import status_tests  # noqa: E402
@@ -55,6 +56,7 @@ def all_tests(places, opts):
     yield from terminal_tests.tests(
         places, [places.launcher, "-n", "2", "--place", "rr", *opts.launch_args, "--"])
     yield from stop_tests.tests(places, opts.launch_args)
+    yield from child_tests.tests(places, opts.launch_args)
     kills = opts.kills if opts.kills is not None else kKills[opts.set]
     yield from kill_tests.tests(places, kills, opts.seed, opts.launch_args)
 
