@@ -10,6 +10,7 @@
 #include "libdsm/runtime/clone.h"
 #include "libdsm/runtime/runtime_process.h"
 #include "libdsm/runtime/signals.h"
+#include "libdsm/runtime/trap.h"
 #include "libdsm/runtime/uaccess.h"
 
 namespace dsm::runtime {
@@ -61,6 +62,10 @@ int64_t run_in_spawned_child(Call& call) {
     case __NR_fork:
     case __NR_vfork:
       return clone_again(call);
+    case __NR_ptrace:
+    case __NR_seccomp:
+      trap_off();   // a traced child would stop at each trap, and its tracer may be the parent that waits for its execve
+      return run_natively(call);
     case __NR_getpid:
     case __NR_gettid:
     case __NR_set_tid_address:
@@ -72,8 +77,6 @@ int64_t run_in_spawned_child(Call& call) {
     case __NR_sched_getaffinity:
     case __NR_sched_setaffinity:
     case __NR_prctl:
-    case __NR_ptrace:
-    case __NR_seccomp:
     case __NR_getrusage:
     case __NR_times:
       return run_natively(call);
