@@ -21,7 +21,7 @@ struct LaunchOptions {
   std::string lease = "auto";      // auto | off | microseconds
   std::string poll = "auto";       // auto | always | never
   std::string encrypt = "auto";    // auto | on | auth | off
-  std::string children = "native"; // auto | native | distribute
+  std::string children = "auto";   // auto | native | distribute
   int hold_us = 20;
   std::string report;              // path of the JSON report, empty: none
   std::string argv0;               // what the program sees as argv[0]; empty: as given
