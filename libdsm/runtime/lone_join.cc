@@ -5,8 +5,10 @@
 // The question is a Join packet on the launcher's socket, which all processes of the job share, with one end of a new socket. The
 // launcher answers on that, and passes it on to the agent: it is the control socket of the process.
 #include <asm-generic/errno.h>
+#include <linux/resource.h>
 
 #include "libdsm/runtime/board_slots.h"
+#include "libdsm/runtime/kernel_limits.h"
 #include "libdsm/runtime/runtime_log.h"
 #include "libdsm/runtime/runtime_process.h"
 #include "libdsm/runtime/userfault.h"
@@ -54,7 +56,8 @@ bool ask_launcher() {
 
 bool join_job() {
   Process& self = process();
-  if (!userfault_is_allowed() || !ask_launcher()) return false;
+  // The memory file is as large as the address space (open_memory_file).
+  if (resource_limit(RLIMIT_FSIZE).hard < abi::kUserEnd || !userfault_is_allowed() || !ask_launcher()) return false;
   Thread& thread = current_thread();
   const CpuSet affinity = thread.affinity;
   open_memory_and_board();

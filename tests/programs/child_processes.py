@@ -126,6 +126,7 @@ def all_cases(build):
     yield Case("compiler", shell("gcc -O1 -c main.c && gcc -o main main.o && ./main; echo $?; gcc broken.c; echo $?"))
     yield Case("set_user_id", shell("./other_id -u; ./other_id -un"))
     yield Case("limited_memory", shell("ulimit -v 3000000; pigz -c data | cksum"))
+    yield Case("limited_files", shell("(ulimit -f 100; pigz -c data | cksum); ulimit -Hn 300; pigz -c data | cksum"), remote=1)
     yield Case("threads_after_fork_only", shell("./threads; (./threads; ./threads)"), remote=3)
     yield Case("executes_itself", shell(subject % "exec_self" + "; echo $?"), remote=None)
     for name in ("join_memory", "plain_threads", "plain_static", "plain_static_pie", "plain_no_pie", "thread_locals", "special_mutexes",
