@@ -134,6 +134,8 @@ void JobController::watch_joined_program() {
   }
   pollfd ended{joined_->process.get(), POLLIN, 0};   // not a child of ours
   if (app_status_ || poll(&ended, 1, 0) <= 0) return;
+  // It ended because its agent did, which has closed its stream and will be reaped in a moment: that is the cause to name.
+  if (phase_ == Phase::kRunning && !agents_[0].control.open() && agents_[0].state != AgentState::kGone) return;
   app_cpu_ns_ = os::process_cpu_ns(joined_->pid);   // 0 if its parent has waited for it already
   app_status_ = 0;
   if (failed_) return;
