@@ -213,7 +213,10 @@ void RuntimeService::hand_channel(os::Fd fd) {
 
 void RuntimeService::channel_opened(uint32_t serial, Result<os::Fd> stream) {
   if (!stream) {
-    log_.error("cannot open a channel: " + stream.error().what);
+    // Whoever notices that a node is lost names it once; the streams that end with it are not worth a line each.
+    const bool lost = stream.error().code == ECONNRESET || stream.error().code == ENOTCONN;
+    const std::string what = "cannot open a channel: " + stream.error().what;
+    lost ? log_.info(what) : log_.error(what);
     return port_.reply(serial, stream.error().code > 0 ? -stream.error().code : -ECONNREFUSED);
   }
   port_.reply(serial, 0, std::move(*stream));

@@ -5,7 +5,7 @@ namespace dsm::runtime {
 namespace {
 
 // An image that may lie anywhere must fit between the place where the kernel puts such programs and the runtime.
-constexpr uint64_t kMaxMovableBytes = uint64_t{8} << 40;
+constexpr uint64_t kMaxMovableBytes = uint64_t{128} << 30;
 constexpr uint64_t kMaxAlignment = uint64_t{1} << 30;  // what asks for more is not aligned, as nothing can rely on it
 constexpr uint64_t kPageMask = abi::kPageSize - 1;
 
