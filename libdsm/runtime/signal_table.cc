@@ -40,6 +40,7 @@ constexpr uint64_t kKnownFlags = kSaNoChildStop | kSaNoChildWait | kSaSigInfo | 
 void SignalTable::initialise() {
   for (int signal = 1; signal <= kSignals; signal++) {
     KernelSigAction inherited = {};
+    if (signal == abi::kSignalKick) continue;   // ignored by the image before, for the time of its execve
     if (sys(__NR_rt_sigaction, signal, nullptr, &inherited, 8) == 0 && inherited.handler == kHandlerIgnore)
       action_[signal].handler = kHandlerIgnore;
     else if (!always_ours(signal) && dies_by_us(signal, action_[signal])) {
