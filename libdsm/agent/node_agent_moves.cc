@@ -54,7 +54,7 @@ void NodeAgent::watch_drain(TimeNs now) {
   if (!drain_.look_at || now < *drain_.look_at) return;
   drain_.look_at = now + kDrainLookNs;
   const uint64_t threads = runtime_.board().threads_here(config_.node), pages = PageEvictor::held(engine_);
-  if (threads == 0) evictor_.start(undrained_others(), 0, now);
+  if (threads == 0) evictor_.start(undrained_others(), now);
   else evictor_.stop();  // they would fetch again what was sent away
   const bool done = threads == 0 && pages == 0;
   if (now < drain_.report_at && done == drain_.said_done) return;

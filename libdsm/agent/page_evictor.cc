@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "libdsm/agent/page_evictor.h"
 
-#include <algorithm>
-
 #include "libdsm/base/check.h"
 
 namespace dsm::agent {
@@ -16,10 +14,9 @@ constexpr TimeNs kRoundNs = 10'000'000;
 
 }  // namespace
 
-void PageEvictor::start(std::vector<NodeId> targets, uint64_t keep, TimeNs now) {
+void PageEvictor::start(std::vector<NodeId> targets, TimeNs now) {
   DSM_CHECK(!targets.empty());
   targets_ = std::move(targets);
-  keep_ = keep;
   if (active_) return;
   active_ = true;
   next_ = now;
@@ -33,14 +30,8 @@ uint64_t PageEvictor::held(const Engine& engine) {
 
 void PageEvictor::on_time(Engine& engine, TimeNs now) {
   if (!active_ || now < next_) return;
-  const uint64_t here = held(engine);
-  next_ = now + kBatchNs;
-  if (here <= keep_) {
-    next_ = now + kRoundNs;
-    return;
-  }
-  const std::vector<PageNo> batch = engine.cache().list_held(cursor_, std::min(kBatch, here - keep_));
-  if (cursor_ == 0) next_ = now + kRoundNs;
+  const std::vector<PageNo> batch = engine.cache().list_held(cursor_, kBatch);
+  next_ = now + (cursor_ == 0 ? kRoundNs : kBatchNs);
   for (PageNo page : batch) engine.evict(page, targets_[next_target_++ % targets_.size()], now);
 }
 

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// PageEvictor: moves this node's pages to others, a batch at a time, so that faults are served in between: all of them when the
-// node is drained, as many as asked when it is over its budget. A page that is held elsewhere as well is only dropped; the last copy of
+// PageEvictor: moves all pages of a drained node to others, a batch at a time, so that faults are served in between. A page that is held elsewhere as well is only dropped; the last copy of
 // one moves. Pages that are used meanwhile come back and are sent away again. Owner-thread only.
 #pragma once
 #include <vector>
@@ -11,8 +10,8 @@ namespace dsm::agent {
 
 class PageEvictor {
  public:
-  // Until this node holds at most `keep` pages with content. `targets`: other nodes, taken in turn; not empty.
-  void start(std::vector<NodeId> targets, uint64_t keep, TimeNs now);
+  // Until stop(). `targets`: other nodes, taken in turn; not empty.
+  void start(std::vector<NodeId> targets, TimeNs now);
   void stop() { active_ = false; }
   bool active() const { return active_; }
 
@@ -25,7 +24,6 @@ class PageEvictor {
  private:
   std::vector<NodeId> targets_;
   size_t next_target_ = 0;
-  uint64_t keep_ = 0;
   bool active_ = false;
   TimeNs next_ = 0;
   size_t cursor_ = 0;  // of the walk through the page table

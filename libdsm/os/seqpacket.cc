@@ -30,20 +30,22 @@ int send_packet(int socket, std::span<const std::byte> bytes, std::span<const in
   return 0;
 }
 
-int receive_packet(int socket, std::span<std::byte> into, std::vector<Fd>* fds) {
+int receive_packet(int socket, std::span<std::byte> into, std::vector<Fd>* fds, ucred* sender) {
   iovec vec{into.data(), into.size()};
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int) * kMaxPassedFds)];
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int) * kMaxPassedFds) + CMSG_SPACE(sizeof(ucred))];
   msghdr message{};
   message.msg_iov = &vec;
   message.msg_iovlen = 1;
   message.msg_control = control;
-  message.msg_controllen = sizeof control;
+  message.msg_controllen = CMSG_SPACE(sizeof(int) * kMaxPassedFds) + (sender != nullptr ? CMSG_SPACE(sizeof(ucred)) : 0);
   ssize_t n;
   while ((n = ::recvmsg(socket, &message, MSG_CMSG_CLOEXEC)) < 0) {
     if (errno != EINTR) return -errno;
   }
   for (cmsghdr* h = CMSG_FIRSTHDR(&message); h != nullptr; h = CMSG_NXTHDR(&message, h)) {
-    if (h->cmsg_level != SOL_SOCKET || h->cmsg_type != SCM_RIGHTS) continue;
+    if (h->cmsg_level != SOL_SOCKET) continue;
+    if (h->cmsg_type == SCM_CREDENTIALS && sender != nullptr) std::memcpy(sender, CMSG_DATA(h), sizeof *sender);
+    if (h->cmsg_type != SCM_RIGHTS) continue;
     size_t count = (h->cmsg_len - CMSG_LEN(0)) / sizeof(int);
     for (size_t i = 0; i < count; ++i) {
       int fd;

@@ -93,8 +93,19 @@ int64_t Control::request(abi::Packet& packet, int fd_to_agent, int* fd_from_agen
   return packet.op == abi::Op::kWelcome ? 0 : packet.reply.status;   // stats.status has the same place
 }
 
-int64_t Control::request_within(abi::Packet& packet, uint64_t milliseconds) {
+int64_t readable_within(int fd, uint64_t milliseconds) {
   constexpr int16_t kPollIn = 1;
+  struct {
+    int32_t fd;
+    int16_t events, seen;
+  } waiting = {fd, kPollIn, 0};
+  int64_t ready;
+  do ready = sys(__NR_poll, &waiting, 1, milliseconds);
+  while (ready == -EINTR);
+  return ready;
+}
+
+int64_t Control::request_within(abi::Packet& packet, uint64_t milliseconds) {
   const int64_t pause[2] = {0, 1'000'000};
   uint64_t waited = 0;
   for (; !lock_.try_lock(); waited++) {
@@ -102,14 +113,7 @@ int64_t Control::request_within(abi::Packet& packet, uint64_t milliseconds) {
     sys(__NR_nanosleep, pause, nullptr);
   }
   send(packet, nullptr, 0);
-  struct {
-    int32_t fd;
-    int16_t events, seen;
-  } waiting = {fd_, kPollIn, 0};
-  int64_t ready;
-  do ready = sys(__NR_poll, &waiting, 1, milliseconds - waited);
-  while (ready == -EINTR);
-  if (ready <= 0) return -ETIMEDOUT;
+  if (readable_within(fd_, milliseconds - waited) <= 0) return -ETIMEDOUT;
   receive(packet, nullptr);
   lock_.unlock();
   return packet.reply.status;

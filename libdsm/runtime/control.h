@@ -12,6 +12,9 @@ namespace dsm::runtime {
 // The packet with descriptors, over any socket: what the kernel's sendmsg returns.
 int64_t send_packet(int socket, const abi::Packet& packet, const int* fds, unsigned fd_count);
 
+// Waits until the socket has something to read, or its end: what poll returned (0: not in time, or -errno but never -EINTR).
+int64_t readable_within(int fd, uint64_t milliseconds);
+
 class Control {
  public:
   // Takes the descriptor over. No other use before.

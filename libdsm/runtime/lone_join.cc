@@ -22,15 +22,8 @@ constexpr uint64_t kAgentsMs = 120'000;
 
 // Something can be read from the socket, which is more than its end.
 bool arrives_within(int fd, uint64_t milliseconds) {
-  constexpr int16_t kPollIn = 1;
   constexpr int kPeek = 2, kDontWait = 0x40;
-  struct {
-    int32_t fd;
-    int16_t events, seen;
-  } waiting = {fd, kPollIn, 0};
-  int64_t ready;
-  do ready = sys(__NR_poll, &waiting, 1, milliseconds);
-  while (ready == -EINTR);
+  const int64_t ready = readable_within(fd, milliseconds);
   if (ready == 0) log("no agents for this process: waited %d ms for the launcher", milliseconds);
   char byte;
   return ready > 0 && sys(__NR_recvfrom, fd, &byte, 1, kPeek | kDontWait, nullptr, nullptr) > 0;

@@ -88,9 +88,7 @@ int main(int argc, char** argv) {
   const unsigned char secret[32] = {42, 1, 2, 3};
   g_key = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, secret, sizeof secret);
   CHECK(g_key);
-  pthread_t threads[kThreads];
-  for (uintptr_t i = 0; i < kThreads; i++) CHECK_ZERO(pthread_create(&threads[i], NULL, run, (void*)i));
-  for (int i = 0; i < kThreads; i++) CHECK_ZERO(pthread_join(threads[i], NULL));
+  start_and_join(kThreads, run);
   EVP_PKEY_free(g_key);
   for (int i = 0; i < kThreads; i++) {
     for (int b = 0; b < 32; b++) printf("%02x", g_digest[i][b]);

@@ -62,6 +62,15 @@ static inline uint64_t hash_bytes(const void* data, size_t size) {
   return hash;
 }
 
+// Threads body(0) .. body(count - 1), all at once, until all have ended.
+static inline void start_and_join(int count, void* (*body)(void*)) {
+  enum { kMostThreads = 64 };
+  pthread_t threads[kMostThreads];
+  CHECK(count <= kMostThreads);
+  for (uintptr_t i = 0; i < (uintptr_t)count; i++) CHECK_ZERO(pthread_create(&threads[i], NULL, body, (void*)i));
+  for (int i = 0; i < count; i++) CHECK_ZERO(pthread_join(threads[i], NULL));
+}
+
 // The index-th command line argument as a number, or `fallback` without it.
 static inline long number_argument(int argc, char** argv, int index, long fallback) {
   return index < argc ? strtol(argv[index], NULL, 0) : fallback;

@@ -1,36 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "libdsm/agent/thread_mover.h"
 
-#include <gtest/gtest.h>
-#include <sys/mman.h>
-#include <unistd.h>
-
 #include <map>
+#include <string>
+
+#include "tests/unit/agent/board_fixture.h"
 
 namespace dsm::agent {
 namespace {
 
 constexpr TimeNs kMs = 1'000'000;
 
-class ThreadMoverTest : public testing::Test {
+class ThreadMoverTest : public BoardFixture {
  protected:
-  ThreadMoverTest() {
-    int fd = ::memfd_create("board", MFD_CLOEXEC);
-    EXPECT_EQ(::ftruncate(fd, sizeof(abi::Board)), 0);
-    memory_ = static_cast<abi::Board*>(::mmap(nullptr, sizeof(abi::Board), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0));
-    board_ = ThreadBoard(os::Fd(fd));
-  }
-  ~ThreadMoverTest() override { ::munmap(memory_, sizeof(abi::Board)); }
-
-  abi::ThreadSlot& put(uint32_t index, uint32_t tid, abi::ThreadState state, uint32_t node) {
-    abi::ThreadSlot& slot = memory_->slot[index];
-    slot = {};
-    slot.tid = slot.kernel_tid = tid;
-    slot.state = state;
-    slot.node = node;
-    if (memory_->high_water <= index) memory_->high_water = index + 1;
-    return slot;
-  }
   // What the runtime does with a request.
   void follow(abi::ThreadSlot& slot) {
     if (slot.move_request == 0) return;
@@ -39,8 +21,6 @@ class ThreadMoverTest : public testing::Test {
   }
   unsigned kicks(int tid) { return kicks_[tid]; }
 
-  abi::Board* memory_;
-  ThreadBoard board_;
   std::map<int, unsigned> kicks_;
   std::map<uint64_t, std::string> answers_;
   ThreadMover mover_{3, [this](ThreadId t) { return ++kicks_[t.value], 0; },
@@ -49,25 +29,25 @@ class ThreadMoverTest : public testing::Test {
 
 TEST_F(ThreadMoverTest, OrderIsAnsweredWhenTheThreadIsThere) {
   abi::ThreadSlot& slot = put(0, 100, abi::ThreadState::kRunning, 0);
-  mover_.order(1, 100, 2, board_, 0);
+  mover_.order(1, 100, 2, view_, 0);
   EXPECT_EQ(slot.move_request, abi::move_request(100, 2));
   EXPECT_EQ(kicks(100), 1u);
-  mover_.on_time(board_, kMs);
+  mover_.on_time(view_, kMs);
   EXPECT_TRUE(answers_.empty());
-  mover_.on_time(board_, 20 * kMs);
+  mover_.on_time(view_, 20 * kMs);
   EXPECT_EQ(kicks(100), 2u);   // once more, it has not followed
   follow(slot);
-  mover_.on_time(board_, 21 * kMs);
+  mover_.on_time(view_, 21 * kMs);
   EXPECT_EQ(answers_.at(1), "");
 }
 
 TEST_F(ThreadMoverTest, RefusesWithTheReason) {
   put(0, 100, abi::ThreadState::kRunning, 1);
-  mover_.order(1, 100, 3, board_, 0);
-  mover_.order(2, 99, 1, board_, 0);
-  mover_.order(3, 100, 1, board_, 0);
+  mover_.order(1, 100, 3, view_, 0);
+  mover_.order(2, 99, 1, view_, 0);
+  mover_.order(3, 100, 1, view_, 0);
   mover_.set_drained(2, true, 0);
-  mover_.order(4, 100, 2, board_, 0);
+  mover_.order(4, 100, 2, view_, 0);
   EXPECT_NE(answers_.at(1).find("no node 3"), std::string::npos);
   EXPECT_NE(answers_.at(2).find("thread 99 is not"), std::string::npos);
   EXPECT_EQ(answers_.at(3), "");
@@ -77,8 +57,8 @@ TEST_F(ThreadMoverTest, RefusesWithTheReason) {
 
 TEST_F(ThreadMoverTest, BlockedThreadIsInterruptedByOrderAndItsRequestStands) {
   abi::ThreadSlot& slot = put(0, 100, abi::ThreadState::kBlocked, 0);
-  mover_.order(1, 100, 1, board_, 0);
-  for (TimeNs t = 0; t < 5100 * kMs; t += 100 * kMs) mover_.on_time(board_, t);
+  mover_.order(1, 100, 1, view_, 0);
+  for (TimeNs t = 0; t < 5100 * kMs; t += 100 * kMs) mover_.on_time(view_, t);
   EXPECT_GT(kicks(100), 40u);
   EXPECT_NE(answers_.at(1).find("moves when the call ends"), std::string::npos);
   EXPECT_EQ(slot.move_request, abi::move_request(100, 1));   // it stands
@@ -87,11 +67,11 @@ TEST_F(ThreadMoverTest, BlockedThreadIsInterruptedByOrderAndItsRequestStands) {
 TEST_F(ThreadMoverTest, EndOfTheThreadAndLaterOrdersAreSaid) {
   abi::ThreadSlot& first = put(0, 100, abi::ThreadState::kWaiting, 0);
   put(1, 101, abi::ThreadState::kRunning, 0);
-  mover_.order(1, 100, 1, board_, 0);
-  mover_.order(2, 101, 1, board_, 0);
-  mover_.order(3, 101, 2, board_, 0);
+  mover_.order(1, 100, 1, view_, 0);
+  mover_.order(2, 101, 1, view_, 0);
+  mover_.order(3, 101, 2, view_, 0);
   first.state = abi::ThreadState::kFree;
-  mover_.on_time(board_, kMs);
+  mover_.on_time(view_, kMs);
   EXPECT_NE(answers_.at(1).find("ended before"), std::string::npos);
   EXPECT_NE(answers_.at(2).find("another request"), std::string::npos);
   EXPECT_EQ(answers_.count(3), 0u);
@@ -102,7 +82,7 @@ TEST_F(ThreadMoverTest, DrainedNodeIsEmptied) {
   for (uint32_t i = 0; i < 6; ++i) slots.push_back(&put(i, 100 + i, abi::ThreadState::kShadow, i % 3));
   mover_.set_drained(1, true, 0);
   for (TimeNs t = kMs; t < 100 * kMs; t += kMs) {
-    mover_.on_time(board_, t);
+    mover_.on_time(view_, t);
     for (abi::ThreadSlot* slot : slots) follow(*slot);
   }
   unsigned on[3] = {};
@@ -120,7 +100,7 @@ TEST_F(ThreadMoverTest, ChaosKeepsItsRateAndItsSeed) {
     std::vector<unsigned> nodes;
     mover_.start_chaos(200, seed, 0);
     for (TimeNs t = 0; t <= 1000 * kMs; t += kMs) {
-      mover_.on_time(board_, t);
+      mover_.on_time(view_, t);
       follow(a);
       follow(b);
       nodes.push_back(a.node * 3 + b.node);
@@ -139,7 +119,7 @@ TEST_F(ThreadMoverTest, ChaosLeavesThreadsThatNeverSettleAThirdOfTheRate) {
   unsigned moves = 0;
   mover_.start_chaos(200, 1, 0);
   for (TimeNs t = 0; t <= 3000 * kMs; t += kMs) {
-    mover_.on_time(board_, t);
+    mover_.on_time(view_, t);
     for (abi::ThreadSlot* slot : slots) {
       const bool declined = (slot->move_request & abi::kIfSettled) != 0 && slot->migrations != 0;
       if (slot->move_request == 0) continue;

@@ -77,6 +77,22 @@ TEST(SeqpacketTest, CarriesDescriptors) {
   EXPECT_EQ(c, 'x');
 }
 
+TEST(SeqpacketTest, NamesTheSender) {
+  Fd a, b;
+  ASSERT_EQ(make_packet_pair(&a, &b), 0);
+  const int on = 1;
+  ASSERT_EQ(::setsockopt(b.get(), SOL_SOCKET, SO_PASSCRED, &on, sizeof on), 0);
+  std::byte word[4]{};
+  const int passed[kMaxPassedFds] = {a.get(), a.get(), a.get(), a.get()};
+  ASSERT_EQ(send_packet(a.get(), word, passed), 0);
+  std::vector<Fd> received;
+  ucred sender{};
+  ASSERT_EQ(receive_packet(b.get(), word, &received, &sender), 4);
+  EXPECT_EQ(received.size(), kMaxPassedFds);
+  EXPECT_EQ(sender.pid, ::getpid());
+  EXPECT_EQ(sender.uid, ::geteuid());
+}
+
 TEST(SeqpacketTest, LongPacketAndClosedEnd) {
   Fd a, b;
   ASSERT_EQ(make_packet_pair(&a, &b), 0);

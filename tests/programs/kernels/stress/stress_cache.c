@@ -33,10 +33,8 @@ static void* run(void* argument) {
 int main(int argc, char** argv) {
   g_rounds = number_argument(argc, argv, 1, 60);
   g_work = number_argument(argc, argv, 2, 1000000);
-  pthread_t threads[kThreads];
   CHECK_ZERO(pthread_barrier_init(&g_round, NULL, kThreads));
-  for (uintptr_t i = 0; i < kThreads; i++) CHECK_ZERO(pthread_create(&threads[i], NULL, run, (void*)i));
-  for (int i = 0; i < kThreads; i++) CHECK_ZERO(pthread_join(threads[i], NULL));
+  start_and_join(kThreads, run);
   for (int line = 0; line < kLines; line++) {
     for (int t = 0; t < kThreads; t++) CHECK(g_buffer[line][t] == (uint64_t)(g_rounds * (g_rounds + 1) / 2));
     CHECK(g_buffer[line][kThreads] == (uint64_t)g_rounds * kThreads * (kThreads + 1) / 2);

@@ -114,9 +114,7 @@ int main(int argc, char** argv) {
   g_steps = number_argument(argc, argv, 1, 300);
   g_work = number_argument(argc, argv, 2, 80000);
   make_file();
-  pthread_t threads[kThreads];
-  for (uintptr_t i = 0; i < kThreads; i++) CHECK_ZERO(pthread_create(&threads[i], NULL, run, (void*)i));
-  for (int i = 0; i < kThreads; i++) CHECK_ZERO(pthread_join(threads[i], NULL));
+  start_and_join(kThreads, run);
   for (int i = 0; i < kThreads; i++) printf("thread %d: %016lx\n", i, g_chain[i]);
   return 0;
 }

@@ -63,10 +63,8 @@ static void* run(void* argument) {
 int main(int argc, char** argv) {
   g_rounds = number_argument(argc, argv, 1, 3);
   g_pages = number_argument(argc, argv, 2, 1024);
-  pthread_t threads[kThreads];
   CHECK_ZERO(pthread_barrier_init(&g_step, NULL, kThreads));
-  for (uintptr_t i = 0; i < kThreads; i++) CHECK_ZERO(pthread_create(&threads[i], NULL, run, (void*)i));
-  for (int i = 0; i < kThreads; i++) CHECK_ZERO(pthread_join(threads[i], NULL));
+  start_and_join(kThreads, run);
   for (int i = 0; i < kThreads; i++) printf("area %d: %016lx\n", i, g_digest[i]);
   return 0;
 }
