@@ -20,7 +20,8 @@
 # What to run (targets.mk): lists of entries NAME|DEADLINE_SECONDS|COMMAND
 #   CHECKS  += wire_fuzz|60|$(O)/tests/wire_fuzz --seconds 5
 #   SOAKS   += ... (make soak)        BENCHES += ... (make bench)
-#   COMMAND is run by bash from the root of the tree, one after another. It prints `PASS name`, `FAIL name reason`
+#   COMMAND is run by bash from the root of the tree, one after another; with `beside` behind the deadline (60 beside) together with
+#   others, which is for what needs one processor and measures no time. It prints `PASS name`, `FAIL name reason`
 #   and `SKIP name reason` lines on stdout and exits non-zero on failure (a GoogleTest program will do; a command that
 #   prints no such line counts as one test by its exit status, 77 = skipped). At the deadline it is killed with all
 #   that it started, and what it leaves running afterwards is a failure too. Files that COMMAND runs belong to a

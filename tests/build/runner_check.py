@@ -3,6 +3,7 @@
 """build-aux/run-checks counts right, whatever a check does to it."""
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 from report_case import expect, expect_equal, run_all
@@ -78,6 +79,33 @@ def test_only(folder):
 
 def test_only_without_a_match(folder):
     expect_equal(run(folder, "alpha|9|true", "--only", "gamma")[0], 2, "exit status")
+
+
+def test_beside_runs_at_once(folder):
+    """Each of the two waits for the other's file; an entry without the word waits for both."""
+    meet = "touch {0}/{1}; for i in $(seq 500); do [ -e {0}/{2} ] && echo PASS {1} && exit; sleep 0.01; done; exit 1"
+    expect_run(folder, f"z|9|test -e {folder}/a -a -e {folder}/b && echo PASS z "
+               f"a|9 beside|{meet.format(folder, 'a', 'b')} b|9 beside|{meet.format(folder, 'b', 'a')}", 0, "3 passed, 0 failed")
+
+
+def test_leftover_beside_another_names_its_own(folder):
+    _, last, text = run(folder, "a|20 beside|echo PASS x; setsid sleep 600 </dev/null >/dev/null 2>&1 & b|20 beside|sleep 1; echo PASS y")
+    expect_equal(last, "2 passed, 1 failed", "last line")
+    expect("a: a: left 1 process(es) running: sleep" in text, text)
+
+
+def test_sigterm_stops_those_beside(folder):
+    mark = folder / "pid"
+    (folder / "entries").write_text(f"a|60 beside|echo $$ > {mark}.new; mv {mark}.new {mark}; exec sleep 600")
+    runner = subprocess.Popen([str(RUNNER), "--entries", str(folder / "entries"), "--logs", str(folder / "logs")],
+                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    end = time.monotonic() + SECONDS
+    while not mark.exists():
+        expect(time.monotonic() < end, "the entry did not start")
+        time.sleep(0.01)
+    runner.terminate()
+    expect_equal(runner.wait(SECONDS), 130, "exit status")
+    expect(not Path(f"/proc/{int(mark.read_text())}").exists(), "the entry still runs")
 
 
 if __name__ == "__main__":

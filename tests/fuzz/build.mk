@@ -4,7 +4,7 @@
 # $(1) name, $(2) sources of the code under test, $(3) our libraries that hold them, $(4) further linker arguments
 define fuzz_target
 $(call tool,fuzz_$(1),tests/fuzz/fuzz_$(1).cc tests/fuzz/fuzz_driver.cc,$(3),$(4))
-CHECKS += fuzz_$(1)|60|$(O)/tests/fuzz_$(1) --seconds 10
+CHECKS += fuzz_$(1)|60 beside|$(O)/tests/fuzz_$(1) --seconds 10
 SOAKS  += fuzz_$(1)|900|python3 tests/fuzz/run.py --driver $(O)/tests/fuzz_$(1) --seconds 600 --link='$(4)' tests/fuzz/fuzz_$(1).cc $(2)
 endef
 
@@ -16,5 +16,5 @@ $(eval $(call fuzz_target,elf,libdsm/runtime/elf_check.cc $(fuzz_base),dsm_os ds
 $(O)/tests/fuzz_elf: $(OBJ)/libdsm/runtime/elf_check.o
 
 # Whole files: programs with damaged headers under the runtime, beside the kernel's own opinion of each.
-CHECKS += elf_mutants|120|python3 tests/fuzz/elf_mutants.py $(O) --seconds 10
+CHECKS += elf_mutants|120 beside|python3 tests/fuzz/elf_mutants.py $(O) --seconds 10
 SOAKS  += elf_mutants|900|python3 tests/fuzz/elf_mutants.py $(O) --seconds 600

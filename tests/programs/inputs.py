@@ -9,7 +9,7 @@ import os
 import random
 import subprocess
 
-kVersion = 4
+kVersion = 5
 
 
 def _words(out, mebibytes):
@@ -48,7 +48,7 @@ def text_96m(out):
     _words(out, 96)
 
 
-def log_lines(out, lines=270000):
+def log_lines(out, lines=150000):
     """Lines like those of a server's log, in no order, with long paths that begin alike."""
     rng = random.Random(12)
     hosts = [f"https://files.example.org/{rng.getrandbits(8)}/" + "segment/" * 12 for _ in range(3)]
@@ -115,7 +115,7 @@ def proteins_fa(out, count=8, length=1900):
         out.write(f">protein{number}\n{sequence}\n".encode())
 
 
-def picture_ppm(out, width=4400, height=3200):
+def picture_ppm(out, width=4000, height=2900):
     """A colour gradient with noise."""
     rng = random.Random(16)
     out.write(b"P6\n%d %d\n255\n" % (width, height))

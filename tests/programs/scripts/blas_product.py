@@ -8,7 +8,7 @@ import threading
 
 import numpy
 
-SIDE = int(sys.argv[1]) if len(sys.argv) > 1 else 2500
+SIDE = int(sys.argv[1]) if len(sys.argv) > 1 else 2000
 
 
 def matrix(seed, kind):
