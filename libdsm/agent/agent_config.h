@@ -45,6 +45,7 @@ struct Configure {
   Encrypt encrypt = Encrypt::kAuto;
   uint32_t hold_us = 20;
   uint32_t heartbeat_ms = 500;
+  uint64_t memory_bytes = 0;  // this node's budget; 0: none
   bool verbose = false;
   double chaos_hz = 0;    // tests: so many threads a second move to random nodes
   uint64_t chaos_seed = 1;

@@ -202,6 +202,12 @@ void Engine::settle(TimeNs now) {
 
 void Engine::on_fault(const fault::FaultEvent& event, TimeNs now) {
   if (space_ && space_->is_moving(event.page)) return;   // woken when its new place is there
+  if (space_) {
+    int error = 0;
+    const bool filled = space_->fill_counted(event.page, memory_->pages(), memory_->faults(), error);
+    check(error, "fill", event.page);
+    if (filled) return;
+  }
   latency_.begin(event.page, now);
   if (space_ && event.access == Access::kWrite)
     check(space_->fill_ahead(event.page, memory_->pages(), memory_->faults()), "fill ahead of", event.page);

@@ -95,6 +95,7 @@ Configure parse_configure(const json& line) {
   c.hold_us = line.value("hold_us", c.hold_us);
   c.heartbeat_ms = line.value("heartbeat_ms", c.heartbeat_ms);
   if (c.heartbeat_ms == 0) throw BadCommand{"heartbeat_ms: must not be 0"};
+  c.memory_bytes = line.value("mem", c.memory_bytes);
   c.verbose = line.value("verbose", false);
   c.chaos_hz = line.value("chaos_hz", 0.0);
   if (!(c.chaos_hz >= 0 && c.chaos_hz <= 1e6)) throw BadCommand{"chaos_hz: out of range"};

@@ -51,6 +51,7 @@ NodeAgent::NodeAgent(Configure config, LauncherPort& launcher, Log& log)
       authenticator_(make_authenticator(config_)),
       engine_(cache_config(config_), *this, log),
       runtime_(config_, kernel_, engine_, *this, log),
+      keeper_(config_.memory_bytes, config_.node, config_.nodes, engine_, log),
       watch_(config_.nodes, watch_config(config_)),
       policy_(config_.poll),
       cpu_(config_.nodes),
@@ -148,6 +149,7 @@ bool NodeAgent::turn(TimeNs now) {
   bool progress = transport_->poll(0) > 0;
   if (spinning || faults_waiting_) progress |= take_faults();
   if (runtime_waiting_) progress |= take_runtime();
+  progress |= keep_memory(os::now_ns());
   check_time(os::now_ns());
   for (; !violators_.empty(); violators_.pop_back()) lose_peer(violators_.back(), "sent what it cannot have sent");
   return progress;
@@ -162,13 +164,16 @@ bool NodeAgent::take_faults() {
     int n = runtime_.memory()->faults().read(events);
     if (n <= 0) return any;
     any = true;
-    for (const fault::FaultEvent& event : std::span(events).first(static_cast<size_t>(n))) {
-      blocked_.faulted(event.thread);
-      engine_.on_fault(event, os::now_ns());
-    }
+    for (const fault::FaultEvent& event : std::span(events).first(static_cast<size_t>(n)))
+      if (!keeper_.hold_back(event, *runtime_.memory(), os::now_ns())) serve_fault(event);
     // A full batch says that more may wait; edge-triggered waiting would not say so again.
     if (static_cast<size_t>(n) < events.size()) return any;
   }
+}
+
+void NodeAgent::serve_fault(const fault::FaultEvent& event) {
+  blocked_.faulted(event.thread);
+  engine_.on_fault(event, os::now_ns());
 }
 
 bool NodeAgent::take_runtime() {
@@ -215,6 +220,7 @@ void NodeAgent::wait(TimeNs now) {
   if (mesh_) until(watch_.next_check());
   if (orphaned_at_ != kNever) until(orphaned_at_);
   if (auto check = next_move_check()) until(*check);
+  if (auto step = keeper_.next_step()) until(*step);
   transport_->poll(timeout);
 }
 
@@ -222,6 +228,7 @@ void NodeAgent::wait(TimeNs now) {
 
 void NodeAgent::on_peer_up(NodeId peer) {
   watch_.up(peer, os::now_ns());
+  keeper_.tell_again();
   advance_readiness();
 }
 
@@ -269,6 +276,12 @@ Status NodeAgent::on_message(NodeId source, transport::Bytes frame) {
   if (frame[0] == static_cast<std::byte>(FrameKind::kCpuQuestion)) return answer_cpu_question(source, frame);
   if (frame[0] == static_cast<std::byte>(FrameKind::kCpuAnswer)) return take_cpu_answer(source, frame, now);
   if (frame[0] == static_cast<std::byte>(FrameKind::kMeshComplete)) return take_mesh_complete(source);
+  if (frame[0] == static_cast<std::byte>(FrameKind::kRoom)) {
+    const std::optional<Room> room = body_of<Room>(frame);
+    if (!room) return Error{"room frame of the wrong length", 0};
+    keeper_.room_heard(source, room->bytes);
+    return success();
+  }
   if (frame[0] != static_cast<std::byte>(FrameKind::kProtocol)) return Error{"frame of unknown kind", 0};
   Result<wire::Envelope> envelope = wire::decode(frame.subspan(1));
   if (!envelope) return envelope.error();
@@ -343,6 +356,7 @@ void NodeAgent::runtime_attached(int pid) {
   log_.info("runtime process " + std::to_string(pid));
   write_board();
   if (is_origin() && config_.ends_app && program_.pid() != pid) program_ = os::Child(pid, os::open_pidfd(pid));
+  keeper_.forget_process();
   if (fault_watch_) transport_->unwatch(*fault_watch_);
   fault_watch_ = transport_->watch(runtime_.memory()->faults().fd(), POLLIN, [this](uint32_t) { faults_waiting_ = true; });
   advance_readiness();

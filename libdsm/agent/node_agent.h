@@ -21,6 +21,7 @@
 #include "libdsm/agent/cpu_survey.h"
 #include "libdsm/agent/engine.h"
 #include "libdsm/agent/launcher_port.h"
+#include "libdsm/agent/memory_keeper.h"
 #include "libdsm/agent/page_evictor.h"
 #include "libdsm/agent/peer_frame.h"
 #include "libdsm/agent/peer_watch.h"
@@ -79,6 +80,8 @@ class NodeAgent final : private transport::Receiver, private EngineHost, private
 
   bool turn(TimeNs now);
   bool take_faults();
+  void serve_fault(const fault::FaultEvent& event);
+  bool keep_memory(TimeNs now);
   bool take_runtime();
   void check_time(TimeNs now);
   void wait(TimeNs now);
@@ -122,6 +125,7 @@ class NodeAgent final : private transport::Receiver, private EngineHost, private
   std::unique_ptr<transport::Transport> transport_;
   Engine engine_;
   RuntimeService runtime_;
+  MemoryKeeper keeper_;
   PeerWatch watch_;
   PollPolicy policy_;
   os::PreemptTicker ticker_;

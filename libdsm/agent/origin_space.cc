@@ -13,6 +13,7 @@ namespace {
 using memory::MappedRange;
 using memory::RangeKind;
 
+constexpr uint64_t kCountedRun = 16;   // pages filled at once in a stream of counted first touches
 constexpr uint64_t kBlockBytes = kPagesPerBlock * kPageBytes;
 
 BlockNo block_at(uint64_t address) { return page_of(address).block(); }
@@ -48,6 +49,7 @@ void describe_piece(const MappedRange& range, uint64_t start, uint64_t end, wire
 }  // namespace
 
 int OriginSpace::track_range(uint64_t start, uint64_t end, fault::FaultSource& source) const {
+  if (counts_) return source.track(start, end - start, fault::Tracking::kTracked);
   // Runs of blocks of one sort are registered together, so that the kernel's mapping is cut as rarely as possible.
   for (uint64_t at = start; at < end;) {
     auto next = open_.lower_bound(block_at(at));
@@ -74,7 +76,7 @@ int OriginSpace::add(MappedRange range, fault::FaultSource& source) {
   map_.add(std::move(range));
   first_touch_.forget(fresh);
   int error = registered ? track_range(start, end, source) : 0;
-  return error == 0 && registered && writable ? guard_fresh(fresh, source) : error;
+  return error == 0 && registered && writable && !counts_ ? guard_fresh(fresh, source) : error;
 }
 
 void OriginSpace::remove(uint64_t start, uint64_t length) {
@@ -157,6 +159,17 @@ int OriginSpace::fill_ahead(PageNo page, const memory::PageStore& pages, fault::
   const uint64_t room = native_run(next, run + 1), count = std::min(room, run);
   if (count == 0 || source.fill_holes(next, count) < count || room <= run) return 0;
   return source.protect(first_touch_.filled(page, run), 1);
+}
+
+bool OriginSpace::fill_counted(PageNo page, const memory::PageStore& pages, fault::FaultSource& source, int& error) const {
+  if (!counts_ || is_open(page.block()) || pages.present(page)) return false;
+  const MappedRange* range = map_.find(page.address());
+  if (range == nullptr || range->kind != RangeKind::kPrivate) return false;
+  const bool stream = page.value > 0 && pages.present(PageNo{page.value - 1});
+  const uint64_t run = stream ? std::max<uint64_t>(1, native_run(page, kCountedRun)) : 1;
+  // A run may span two mappings of the kernel's, and the page may have come or gone meanwhile.
+  if (source.fill_holes(page, run) == 0 && (run == 1 || source.fill_holes(page, 1) == 0)) error = source.wake(page, 1);
+  return true;
 }
 
 int OriginSpace::open(BlockNo block, fault::FaultSource& source) {

@@ -3,7 +3,8 @@
 // which still native, and what a directory shard may know of a block. Owner-thread only.
 //
 // Invariants
-//  1. A kPrivate range in an open block is registered kTracked, in any other block kNative, before its MapAdd is answered.
+//  1. A kPrivate range in an open block is registered kTracked, in any other block kNative (kTracked as well where first touches
+//     are counted), before its MapAdd is answered.
 //  2. A block that was opened stays open: others may hold parts of it at any later time.
 //  3. Pages are filled ahead of their first touch in native blocks of kPrivate ranges only, and only where there is no content.
 //  4. kFileRead and kPinned ranges are never registered: the kernel serves their faults.
@@ -47,6 +48,11 @@ class OriginSpace {
   // Before a write fault of a native page is answered: if it belongs to a stream of first touches, what the stream will
   // touch next is filled. 0 or -errno.
   int fill_ahead(PageNo page, const memory::PageStore& pages, fault::FaultSource& source);
+  // From now on every first touch is an event, so that a budget can count it; native fills would be silent. Before any range.
+  void count_first_touches() { counts_ = true; }
+  // A fault of a page that is a hole in a native block, where first touches are counted: it is filled, in a stream with some
+  // pages behind it. False: it is another kind of fault. *error: 0 or -errno.
+  bool fill_counted(PageNo page, const memory::PageStore& pages, fault::FaultSource& source, int& error) const;
   wire::BlockInfo describe(BlockNo block, const memory::PageStore& pages) const;
 
   // Calls f(first, count, registered) for each piece of the run; `registered` means that the fault source serves it.
@@ -64,6 +70,7 @@ class OriginSpace {
   std::set<BlockNo> open_;
   FirstTouch first_touch_;
   std::vector<PageRange> moving_;   // between begin_pin() and end_pin(): few, mostly none
+  bool counts_ = false;
 };
 
 template <class F>

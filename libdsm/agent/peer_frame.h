@@ -19,6 +19,7 @@ enum class FrameKind : uint8_t {
   kCpuQuestion = 4,  // body: CpuQuestion
   kCpuAnswer = 5,    // body: CpuAnswer
   kMeshComplete = 6, // no body; to node 0, once: the sender is connected to everybody
+  kRoom = 7,         // body: Room
 };
 
 // Greeting of a byte stream between two nodes.
@@ -31,6 +32,9 @@ struct CpuQuestion {
 };
 struct CpuAnswer {
   uint64_t round, cpu_ns;   // CPU time that this node's vessel has used
+};
+struct Room {
+  uint64_t bytes;   // of pages that the sender can take in (memory budgets)
 };
 
 template <class Body>

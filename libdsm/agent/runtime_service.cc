@@ -22,7 +22,9 @@ PageRange pages_of(uint64_t start, uint64_t length) { return {page_of(start), le
 
 RuntimeService::RuntimeService(const Configure& config, const os::KernelFeatures& kernel, Engine& engine,
                                RuntimeServiceHost& host, const Log& log)
-    : config_(config), kernel_(kernel), engine_(engine), host_(host), log_(log) {}
+    : config_(config), kernel_(kernel), engine_(engine), host_(host), log_(log) {
+  if (config.memory_bytes != 0) space_.count_first_touches();
+}
 
 void RuntimeService::connect(os::Fd socket) { port_ = RuntimePort(std::move(socket)); }
 

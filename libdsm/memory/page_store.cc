@@ -32,6 +32,11 @@ int PageStore::read(PageNo first, std::span<std::byte> bytes) const {
 
 int PageStore::punch(PageNo first, uint64_t count) { return memfd_.punch(first.address(), count * kPageBytes); }
 
+std::optional<PageNo> PageStore::next_content(PageNo from) const {
+  const int64_t at = memfd_.next_data(from.address());
+  return at < 0 ? std::nullopt : std::optional(page_of(static_cast<uint64_t>(at)));
+}
+
 int PageStore::presence(BlockNo block, wire::BlockBits* present) const {
   *present = {};
   const uint64_t begin = first_page(block).address(), end = begin + kPagesPerBlock * kPageBytes;

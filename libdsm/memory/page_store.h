@@ -4,6 +4,7 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 
 #include "libdsm/base/ids.h"
@@ -25,6 +26,10 @@ class PageStore {
 
   // Whether the page has content in the memfd.
   bool present(PageNo page) const { return memfd_.next_data(page.address()) == static_cast<int64_t>(page.address()); }
+  // The first page at or behind `from` that has content in the memfd.
+  std::optional<PageNo> next_content(PageNo from) const;
+  // What the content of the memfd takes.
+  uint64_t bytes_held() const { return memfd_.bytes_held(); }
   // Pages of the block that have content in the memfd. 0 or -errno.
   int presence(BlockNo block, wire::BlockBits* present) const;
   // Changes whenever the content does (not cryptographic). 0 for a page that cannot be read.

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <linux/falloc.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -56,6 +57,12 @@ int Memfd::punch(uint64_t offset, uint64_t length) {
     if (errno != EINTR) return -errno;
   }
   return 0;
+}
+
+uint64_t Memfd::bytes_held() const {
+  struct stat status;
+  constexpr uint64_t kStatBlock = 512;
+  return ::fstat(fd_.get(), &status) == 0 ? static_cast<uint64_t>(status.st_blocks) * kStatBlock : 0;
 }
 
 int64_t Memfd::next_data(uint64_t offset) const {

@@ -24,6 +24,7 @@ class Memfd {
   int fd() const { return fd_.get(); }
   int read(uint64_t offset, std::span<std::byte> into) const;
   int write(uint64_t offset, std::span<const std::byte> from);
+  uint64_t bytes_held() const;   // that its content takes
   // Frees the content; mappings of it vanish everywhere.
   int punch(uint64_t offset, uint64_t length);
   // First offset at or behind `offset` that has content; -ENXIO: none.

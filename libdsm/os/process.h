@@ -50,6 +50,7 @@ int queue_thread_signal(int pid, ThreadId thread, int signal, int32_t error, uin
 uint64_t process_cpu_ns(int pid);
 
 int own_pid();
+uint64_t own_private_bytes();   // resident memory of this process that it shares with nobody
 int online_cpus();  // that this process may use
 std::string host_name();
 int raise_fd_limit();  // soft limit of descriptors to the hard one; 0 or -errno

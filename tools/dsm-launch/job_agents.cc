@@ -100,6 +100,7 @@ json JobController::configuration(const AgentHandle& agent) const {
                {"poll", options_.poll},
                {"encrypt", options_.encrypt},
                {"hold_us", options_.hold_us},
+               {"mem", options_.memory_bytes},
                {"mutation", options_.mutation},
                {"verbose", options_.verbose},
                {"heartbeat_ms", 500},

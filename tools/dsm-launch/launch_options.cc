@@ -18,6 +18,8 @@
 namespace dsm::tools {
 namespace {
 
+constexpr uint64_t kLeastBudget = 16 << 20;   // less holds not even a program's libraries
+
 bool is_number(const std::string& text, long low, long high) {
   if (text.empty() || text.size() > 9 || !std::all_of(text.begin(), text.end(), ::isdigit)) return false;
   const long value = std::stol(text);
@@ -43,7 +45,7 @@ size_t own_words(int argc, char** argv) {
                                                       "--poll",   "--report", "--hold-us", "--argv0",
                                                       "--mutation", "--encrypt", "-H",       "--host",    "--hostfile",
                                                       "--engine",   "--iface", "--clock",  "--ssh",     "--remote-prefix",
-                                                      "--chaos-migrate", "--chaos-seed", "--children"};
+                                                      "--chaos-migrate", "--chaos-seed", "--children", "--mem"};
   size_t i = 1;
   while (i < static_cast<size_t>(argc)) {
     const std::string word = argv[i];
@@ -141,6 +143,16 @@ ParsedOptions parse_launch_options(int argc, char** argv) {
       ->envname("DSM_ENCRYPT")
       ->check(one_of({"auto", "on", "auth", "off"}, "", 0, 0));
   app.add_option("--hold-us", o.hold_us, "Minimum hold of a page that was just granted, in us")->check(CLI::Range(0, 100000));
+  app.add_option("--mem", o.memory_bytes,
+                 "Memory for the program's pages on each node (512M, 4G); beyond it cold pages move to a node with room")
+      ->envname("DSM_MEM")
+      ->type_name("SIZE")
+      ->transform(CLI::AsSizeValue(false))
+      ->check(CLI::Validator(
+          [](std::string& text) {
+            return text.size() < 8 || std::stoull(text) < kLeastBudget ? "needs 16M or more, found " + text + " bytes" : std::string();
+          },
+          ""));
   app.add_option("--report", o.report, "Write statistics as JSON to this file at exit")->envname("DSM_REPORT");
   app.add_option("--argv0", o.argv0, "")->group("");
   app.add_option("--chaos-migrate", o.chaos_migrate_hz, "For tests: move random threads to random nodes, so many a second")

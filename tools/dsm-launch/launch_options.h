@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the user asked for: the command line of dsm-launch, with DSM_* environment variables as defaults.
 #pragma once
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,7 @@ struct LaunchOptions {
   std::string encrypt = "auto";    // auto | on | auth | off
   std::string children = "auto";   // auto | native | distribute
   int hold_us = 20;
+  uint64_t memory_bytes = 0;       // budget of each node; 0: none
   std::string report;              // path of the JSON report, empty: none
   std::string argv0;               // what the program sees as argv[0]; empty: as given
   double chaos_migrate_hz = 0;     // tests: so many threads a second move to random nodes
