@@ -2,8 +2,9 @@
 // FrameBudget: how much memory a node may use for pages, which pages go when that is too much, and to whom. Pure: it owns no page,
 // clock or socket; the agent tells it what it sees and asks. Owner-thread only.
 //
-// Marks: at the high mark eviction begins, and goes on down to the low one; between the high mark and the budget there is room for
-// what is under way. A node offers others what it has below its high mark, so that what it takes in never makes it evict.
+// Marks: at the high mark eviction begins, and goes on down to the low one. Both are close to the budget, since the nodes
+// together may have little more room than the program needs. A node offers others what it has below its high mark, so that what it
+// takes in never makes it evict.
 //
 // Choice: a hand walks over the pages that the node holds, in the order of their addresses, again and again. A page on
 // which a thread faulted since the hand last passed is spared once (second chance). In a first round only shared copies go, which
@@ -33,8 +34,8 @@ class FrameBudget {
 
   bool limited() const { return bytes_ != 0; }
   uint64_t bytes() const { return bytes_; }
-  uint64_t high_mark() const { return bytes_ - bytes_ / 8; }
-  uint64_t low_mark() const { return bytes_ - bytes_ / 8 - bytes_ / 32; }
+  uint64_t high_mark() const { return bytes_ - bytes_ / 64; }
+  uint64_t low_mark() const { return bytes_ - bytes_ / 32; }
 
   // What the node uses now.
   void set_used(uint64_t bytes);

@@ -9,7 +9,7 @@ hammer := $(O)/bin/dsm-launch -n 8 --place rr -- $(O)/tests/subjects/page_hammer
 CHECKS += page_hammer|150|$(hammer) --seconds 15 --min-ops 50000
 SOAKS  += page_hammer|300|$(hammer) --seconds 60 --min-ops 200000
 
-# The quarter of the target in make check, the whole of it in make soak.
+# An eighth of the target in make check, the whole of it in make soak.
 $(eval $(call subject,memory_sweep,tests/stress/memory_sweep.c,))
-CHECKS += memory_budget|240|python3 tests/stress/memory_budget.py $(O) --mem-mib 128 --program-mib 384 --seconds 200
+CHECKS += memory_budget|240 beside|python3 tests/stress/memory_budget.py $(O) --mem-mib 64 --program-mib 192 --seconds 200
 SOAKS  += memory_budget|900|python3 tests/stress/memory_budget.py $(O) --seconds 800

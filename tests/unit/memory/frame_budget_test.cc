@@ -20,8 +20,8 @@ TEST(FrameBudget, EvictsFromTheHighMarkDownToTheLowOne) {
   budget.set_used(budget.high_mark() - 1);
   EXPECT_EQ(budget.pages_to_free(0), 0u);
   budget.set_used(budget.high_mark());
-  EXPECT_EQ(budget.pages_to_free(0), 2 * kMiB / kPageBytes);
-  EXPECT_EQ(budget.pages_to_free(100), 2 * kMiB / kPageBytes - 100);
+  EXPECT_EQ(budget.pages_to_free(0), kMiB / kPageBytes);
+  EXPECT_EQ(budget.pages_to_free(100), kMiB / kPageBytes - 100);
   EXPECT_EQ(budget.pages_to_free(100'000), 0u);
   budget.set_used(budget.low_mark() + 1);
   EXPECT_EQ(budget.pages_to_free(0), 1u);   // the way down goes on below the high mark
@@ -38,7 +38,7 @@ TEST(FrameBudget, OffersOnlyWhatNeverMakesItEvict) {
   FrameBudget budget(64 * kMiB, NodeId{0}, 2);
   budget.set_used(10 * kMiB);
   EXPECT_EQ(budget.room(), budget.high_mark() - 10 * kMiB);
-  budget.set_used(60 * kMiB);
+  budget.set_used(63 * kMiB);
   EXPECT_EQ(budget.room(), 0u);
 }
 
@@ -59,7 +59,7 @@ TEST(FrameBudget, SendsToTheNodeWithTheMostRoomAndNeverToItself) {
 
 TEST(FrameBudget, TakesCopiesFirstThenEverythingThatWasNotTouched) {
   FrameBudget budget(64 * kMiB, NodeId{0}, 2);
-  budget.set_used(60 * kMiB);
+  budget.set_used(budget.high_mark());
   budget.touched(PageNo{5});
   EXPECT_TRUE(budget.takes(PageNo{4}, FrameKind::kCopy));
   EXPECT_EQ(budget.target(), NodeId{0});   // dropped if it is not the last, else nothing
@@ -73,7 +73,7 @@ TEST(FrameBudget, TakesCopiesFirstThenEverythingThatWasNotTouched) {
   EXPECT_TRUE(budget.takes(PageNo{4}, FrameKind::kOwned));
   EXPECT_FALSE(budget.takes(PageNo{4}, FrameKind::kKept));
   budget.set_used(budget.low_mark());   // done; the next time begins with copies again
-  budget.set_used(60 * kMiB);
+  budget.set_used(budget.high_mark());
   EXPECT_FALSE(budget.takes(PageNo{4}, FrameKind::kOwned));
 }
 
