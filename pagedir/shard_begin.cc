@@ -182,7 +182,8 @@ void Shard::fetch_exclusive(Block& block, unsigned index, const Ask& ask, Sends&
   t.supplier = owner;
   t.count = static_cast<uint16_t>(run);
   t.hole_count = static_cast<uint16_t>(holes);
-  t.may_move = read && run == 1 && !e.maybe_hole && !block.rights_stale && block.rights.allows(index, Access::kWrite);
+  t.may_move = read && !e.maybe_hole && !block.rights_stale && block.rights.allows(index, Access::kWrite) &&
+               copy_run(block, index, run, owner, ask.from, Access::kWrite) == run;
   send_fetch(t, block, /*final=*/true, out);
 }
 

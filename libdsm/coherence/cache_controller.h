@@ -103,6 +103,7 @@ class CacheController {
   void install_holes(PageNo, uint16_t count, Access, TxnId, wire::Version, Pending*, TimeNs now, Actions& out);
   void gain(const wire::Grant&, PageEntry&, Pending&, TimeNs now, Actions& out);
   void complete_move(Pending&, TimeNs now, Actions& out);
+  bool came_for_reader(PageNo, uint16_t count);
   void retire(Pending&, PageRange served, Actions& out);
   void send_done(PageNo, uint16_t count, Access, TxnId, bool zero, bool deferred, Actions& out);
   bool stale(PageNo, uint16_t count, wire::Version) const;
@@ -116,7 +117,7 @@ class CacheController {
   void supply_holes(const wire::Fetch&, bool deferred, Actions& out);
   void supply_copy(const wire::Fetch&, uint16_t run, bool deferred, Actions& out);
   void supply_move(const wire::Fetch&, uint16_t run, bool deferred, Actions& out);
-  uint16_t run_to_supply(const wire::Fetch&, TimeNs now);
+  uint16_t run_to_supply(const wire::Fetch&, bool migrates, TimeNs now);
   void note_lost_ahead(PageNo, const PageEntry&);
   void give_up(const wire::Invalidate&, NodeId shard_host, bool deferred, Actions& out);
   void share(PageEntry&);

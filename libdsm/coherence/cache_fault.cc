@@ -110,7 +110,8 @@ void CacheController::map_here(PageEntry& e, const Fault& f, TimeNs now, Actions
   unsigned run = 0;
   for (unsigned i = f.page.index(); i < kPagesPerBlock; ++i, ++run) {
     PageEntry& other = block.pages[i];
-    if (run != 0 && (!was_ahead || !other.ahead || other.state != e.state)) break;
+    const bool alike = other.ahead && other.state == e.state && other.migration.unwritten() == e.migration.unwritten();
+    if (run != 0 && (!was_ahead || !alike)) break;
     if (other.ahead) ++counters_.prefetch_used;
     forget_waiters(f.page + run, other);
     other.ahead = 0;

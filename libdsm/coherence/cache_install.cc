@@ -28,7 +28,6 @@ bool CacheController::expects(const wire::Data& m, const Pending* p) const {
     if (p == nullptr || p->page != m.page || p->has_data) return false;
     if (!m.zero && m.count > p->count) return false;
     if (p->access == Access::kWrite && m.granted != Access::kWrite) return false;
-    if (m.granted != p->access && !m.zero && m.count != 1) return false;  // one page may come whole for a reader
   }
   if (!m.final && (m.count != 1 || m.zero || m.granted != Access::kWrite || m.req == 0)) return false;
   const TableBlock* b = table_.find(m.page.block());
@@ -92,8 +91,8 @@ void CacheController::install(const wire::Data& m, Pending* p, TimeNs now, Actio
     e.ahead = p != nullptr && !wanted;
     if (m.granted == Access::kRead) e.migration.came_as_copy();
     else if (to_write) e.migration.came_for_writer();
-    else to_write = e.migration.came_for_reader();  // a run of one
   }
+  if (m.granted == Access::kWrite && !to_write) to_write = came_for_reader(m.page, m.count);
   counters_.pages_in += m.count;
   out.push_back(InstallPayload{m.page, m.count});
   if (wanted) out.push_back(MapPages{m.page, m.count, to_write ? m.granted : Access::kRead});
@@ -104,6 +103,16 @@ void CacheController::install(const wire::Data& m, Pending* p, TimeNs now, Actio
     retire(*p, {m.page, m.count}, out);
   }
   send_done(m.page, m.count, m.granted, m.txn, false, m.deferred, out);
+}
+
+// Pages came whole for a reader. True: they may all be mapped writable; else the first write to each is looked at.
+bool CacheController::came_for_reader(PageNo page, uint16_t count) {
+  TableBlock& block = *table_.find(page.block());
+  bool writable = true;
+  for (uint16_t i = 0; i < count; ++i) writable &= block.at(page + i).migration.came_for_reader();
+  if (!writable)
+    for (uint16_t i = 0; i < count; ++i) block.at(page + i).migration.look_at_first_write();
+  return writable;
 }
 
 // Untouched memory: for writing an extent of holes, for reading one read-only zero page after the other.

@@ -45,25 +45,24 @@ void CacheController::supply(const wire::Fetch& m, bool deferred, TimeNs now, Ac
     supply_holes(m, deferred, out);
     return;
   }
-  const uint16_t run = run_to_supply(m, now);
-  PageEntry& e = block.at(m.page);
-  const bool whole = m.access == Access::kWrite || (m.may_move && run == 1 && e.migration.migrates());
-  if (whole) supply_move(m, run, deferred, out);
+  const bool migrates = m.access == Access::kRead && m.may_move && block.at(m.page).migration.migrates();
+  const uint16_t run = run_to_supply(m, migrates, now);
+  if (m.access == Access::kWrite || migrates) supply_move(m, run, deferred, out);
   else supply_copy(m, run, deferred, out);
-  if (whole && m.access == Access::kRead) {
-    ++counters_.migrations;
-    e.migration.handed_to_reader();
-  }
   counters_.pages_out += run;
+  if (!migrates) return;
+  counters_.migrations += run;
+  for (uint16_t i = 0; i < run; ++i) block.at(m.page + i).migration.handed_to_reader();
 }
 
-// How many pages go along with the one that is waited for. What a thread of this node is going through is not for
+// How many pages go along with the one that is waited for; of pages that migrate, only others that do. What a thread of this node is going through is not for
 // somebody else's guess; copies cost it nothing.
-uint16_t CacheController::run_to_supply(const wire::Fetch& m, TimeNs now) {
+uint16_t CacheController::run_to_supply(const wire::Fetch& m, bool migrates, TimeNs now) {
   const TableBlock& block = *table_.find(m.page.block());
   auto goes_along = [&](PageNo page) {
     const PageEntry& e = block.pages[page.index()];
     if (must_keep(page, m.req != 0, now)) return false;
+    if (migrates && !e.migration.migrates()) return false;
     if (e.state == PageState::kShared) return m.access == Access::kRead;
     return e.state == PageState::kExclusive && streams_.over(page, threads_) == nullptr;
   };

@@ -26,6 +26,8 @@ class Migration {
     if (!unwritten_) ++trust_;
     return !unwritten_;
   }
+  // ... it is not mapped so, for the sake of another page of its run.
+  void look_at_first_write() { unwritten_ = 1; }
   void came_for_writer() { handed_on_ = 0; }
 
   // ---- The page is here.

@@ -50,7 +50,7 @@ struct Fetch {  // shard -> supplier
   RequestNo req{};
   Version version{};
   bool final = false;     // copied into Data
-  bool may_move = false;  // read, one page: an owner that expects the reader to write next may hand it over whole
+  bool may_move = false;  // read: an owner that expects the reader to write next may hand the pages over whole
 };
 struct Data {  // supplier -> requester; payload follows unless `zero`
   PageNo page;

@@ -32,7 +32,7 @@ struct Transaction {
   NodeId supplier = kNobody;
   wire::RequestNo req{};
   wire::NodeSet acks;       // sharers that have not acknowledged
-  bool may_move = false;     // a read that the supplier may answer by handing the page over
+  bool may_move = false;     // a read that the supplier may answer by handing the pages over
   bool grant_after_acks = false;
   bool deferred = false;    // a lease made it wait
   bool again = false;       // go on with `ask` when it ends
