@@ -70,7 +70,7 @@ void Shard::invalidate(Transaction& t, const wire::NodeSet& sharers, Sends& out)
       t.acks.erase(n);
       return;
     }
-    out.push_back({n, wire::Invalidate{t.page, t.id}});
+    out.push_back({n, wire::Invalidate{t.page, t.marked, t.id}});
   });
 }
 
@@ -91,13 +91,29 @@ void Shard::grant_extent(Block& block, unsigned index, const Ask& ask, Sends& ou
   send_grant(t, block, /*zero=*/true, out);
 }
 
+// How far a run from `index` goes that the same nodes share, the requester among them.
+unsigned Shard::upgrade_run(const Block& block, unsigned index, const Ask& ask) const {
+  const Entry& first = block.entries[index];
+  const wire::NodeSet sharers = holders_.get(first);
+  const unsigned limit = std::min<unsigned>(ask.count, kMaxRun);
+  unsigned count = 1;
+  for (; count < limit && index + count < kPagesPerBlock && sharers.contains(ask.from); ++count) {
+    const Entry& e = block.entries[index + count];
+    if (e.state != DirState::kShared || !idle_at(block, index + count) || e.version != first.version) break;
+    if (!block.rights.allows(index + count, Access::kWrite) || held(first_page(block.number) + (index + count))) break;
+    if (holders_.get(e) != sharers) break;
+  }
+  return count;
+}
+
 // The requester has the bytes: rights without data, once nobody else can read.
 void Shard::grant_upgrade(Block& block, unsigned index, const Ask& ask, Sends& out) {
   const Entry& e = block.entries[index];
   const Access access = e.state == DirState::kExclusive ? Access::kWrite : ask.access;
-  Transaction& t = start(block, index, Transaction::Kind::kUpgrade, ask.from, access, ask.req, 1);
+  wire::NodeSet others = holders_.get(e);
+  const unsigned run = e.state == DirState::kShared && access == Access::kWrite ? upgrade_run(block, index, ask) : 1;
+  Transaction& t = start(block, index, Transaction::Kind::kUpgrade, ask.from, access, ask.req, run);
   if (access == Access::kWrite) {
-    wire::NodeSet others = holders_.get(e);
     others.erase(ask.from);
     invalidate(t, others, out);
   }
@@ -177,13 +193,14 @@ void Shard::fetch_exclusive(Block& block, unsigned index, const Ask& ask, Sends&
   const unsigned run = e.maybe_hole ? std::max(1u, std::min(limit, holes))
                                     : copy_run(block, index, limit, owner, ask.from, ask.access);
   const bool read = ask.access == Access::kRead;
+  const bool may_move = read && !e.maybe_hole && !block.rights_stale && block.rights.allows(index, Access::kWrite) &&
+                        copy_run(block, index, run, owner, ask.from, Access::kWrite) == run;
   Transaction& t = start(block, index, read ? Transaction::Kind::kReadCopy : Transaction::Kind::kMove, ask.from,
                          ask.access, ask.req, std::max(run, holes));
   t.supplier = owner;
   t.count = static_cast<uint16_t>(run);
   t.hole_count = static_cast<uint16_t>(holes);
-  t.may_move = read && !e.maybe_hole && !block.rights_stale && block.rights.allows(index, Access::kWrite) &&
-               copy_run(block, index, run, owner, ask.from, Access::kWrite) == run;
+  t.may_move = may_move;
   send_fetch(t, block, /*final=*/true, out);
 }
 
@@ -198,7 +215,7 @@ void Shard::begin_evict(Block& block, unsigned index, const Ask& ask, Sends& out
     leaving.insert(ask.from);
     Transaction& t = start(block, index, Transaction::Kind::kDiscard, Transaction::kNobody, Access::kWrite, ask.req, 1);
     t.acks = leaving;
-    out.push_back({ask.from, wire::Invalidate{t.page, t.id}});
+    out.push_back({ask.from, wire::Invalidate{t.page, 1, t.id}});
     return;
   }
   if (ask.to == ask.from) return;

@@ -82,7 +82,7 @@ bool Shard::recall(HeldRange& r, Block& block, unsigned index, Sends& out) {
     if (others.empty() || !exclusive) return false;
     Transaction& t = start(block, index, Kind::kDiscard, Transaction::kNobody, Access::kWrite, 0, 1);
     t.acks = others;
-    others.for_each([&](NodeId n) { out.push_back({n, wire::Invalidate{t.page, t.id}}); });
+    others.for_each([&](NodeId n) { out.push_back({n, wire::Invalidate{t.page, 1, t.id}}); });
   } else if (e.state == DirState::kExclusive) {
     fetch_exclusive(block, index, ask, out);
   } else {

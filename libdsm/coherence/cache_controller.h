@@ -89,7 +89,7 @@ class CacheController {
   void request(PageNo, uint16_t count, Access, const Fault*, Actions& out);
   void issue(Pending&, Actions& out);
   void join(Pending&, const Fault&, TimeNs now, Actions& out);
-  void fetch_ahead(const Ahead&, Access, Actions& out);
+  void fetch_ahead(const Ahead&, Access, PageState from, Actions& out);
   void map_here(PageEntry&, const Fault&, TimeNs now, Actions& out);
   void fill_zero(PageNo, ThreadId, TimeNs now, Actions& out);
   void forget_waiters(PageNo, const PageEntry&);
@@ -102,6 +102,7 @@ class CacheController {
   void install(const wire::Data&, Pending*, TimeNs now, Actions& out);
   void install_holes(PageNo, uint16_t count, Access, TxnId, wire::Version, Pending*, TimeNs now, Actions& out);
   void gain(const wire::Grant&, PageEntry&, Pending&, TimeNs now, Actions& out);
+  void upgrade(const wire::Grant&, Pending&, TimeNs now, Actions& out);
   void complete_move(Pending&, TimeNs now, Actions& out);
   bool came_for_reader(PageNo, uint16_t count);
   void retire(Pending&, PageRange served, Actions& out);
@@ -119,6 +120,7 @@ class CacheController {
   void supply_move(const wire::Fetch&, uint16_t run, bool deferred, Actions& out);
   uint16_t run_to_supply(const wire::Fetch&, bool migrates, TimeNs now);
   void note_lost_ahead(PageNo, const PageEntry&);
+  void invalidate(const wire::Invalidate&, NodeId shard_host, bool deferred, TimeNs now, Actions& out);
   void give_up(const wire::Invalidate&, NodeId shard_host, bool deferred, Actions& out);
   void share(PageEntry&);
   void leave(PageEntry&);

@@ -60,7 +60,7 @@ void CacheController::digest(Hasher& out) const {
     h.add(uint64_t(t.blocked) | uint64_t(t.waiting) << 8 | uint64_t(t.lost) << 16 | uint64_t(t.losses) << 32);
     if (t.losses != 0) h.add(t.waits), h.add(t.last_wait_ns);
     for (unsigned i = 0; i < t.chained; ++i) h.add(t.chain[i].value);
-    if (config_.prefetch_max > 1) h.add(t.streams.state());
+    if (config_.prefetch_max > 1) h.add(t.streams.state()), h.add(t.upgrades.state());
     h.add(t.zero_next.value);
     h.add(t.zero_batch);
     out.add_unordered(h);
@@ -84,7 +84,11 @@ void CacheController::digest(Hasher& out) const {
       h.add_id(request_ids(f->requester.value), f->req);
       h.add(uint64_t(f->access) | uint64_t(f->final) << 8 | uint64_t(f->may_move) << 9 | uint64_t(f->count) << 16 | uint64_t(f->hole_count) << 32);
       h.add(uint64_t(f->requester.value) | uint64_t(f->version) << 32);
-    } else h.add_id(kTransactionIds, std::get<wire::Invalidate>(d.message).txn.value);
+    } else {
+      const auto& m = std::get<wire::Invalidate>(d.message);
+      h.add(m.page.value << 16 | m.count);
+      h.add_id(kTransactionIds, m.txn.value);
+    }
     out.add_unordered(h);
   }
   out.add(uint64_t(range_.phase) | uint64_t(range_.version) << 32);

@@ -38,25 +38,21 @@ void CacheController::on_fault(const Fault& f, TimeNs now, Actions& out) {
   if (e.state == PageState::kShared) ++counters_.upgrade_faults;
   else ++(f.access == Access::kRead ? counters_.read_faults : counters_.write_faults);
   note_waiting(thread, f.thread, now);
-  if (e.state == PageState::kShared) {
-    request(f.page, 1, f.access, &f, out);
-    return;
-  }
-  const Ahead ahead = thread.streams.on_miss(f.page, f.access, config_.prefetch_max);
-  if (ahead.count > 1) streams_.note(f.thread);
+  const PageState from = e.state;
+  ThreadStreams& streams = from == PageState::kShared ? thread.upgrades : thread.streams;
+  const Ahead ahead = streams.on_miss(f.page, f.access, config_.prefetch_max);
+  if (ahead.count > 1 && from == PageState::kInvalid) streams_.note(f.thread);
   request(f.page, ahead.count, f.access, &f, out);
-  fetch_ahead(ahead, f.access, out);
+  fetch_ahead(ahead, f.access, from, out);
 }
 
-// Asks for as much of [page, page+count) as is neither here nor under way.
+// Asks for as much of [page, page+count) as is in the state of the first, and not under way.
 void CacheController::request(PageNo page, uint16_t count, Access access, const Fault* fault, Actions& out) {
   TableBlock& block = table_.make(page.block());
   unsigned run = 1;
-  auto absent = [&](unsigned i) {
-    const PageEntry& e = block.pages[i];
-    return e.state == PageState::kInvalid && e.pending == PageEntry::kNoPending;
-  };
-  while (run < count && page.index() + run < kPagesPerBlock && absent(page.index() + run)) ++run;
+  const PageState from = block.at(page).state;
+  auto alike = [&](unsigned i) { return block.pages[i].state == from && block.pages[i].pending == PageEntry::kNoPending; };
+  while (run < count && page.index() + run < kPagesPerBlock && alike(page.index() + run)) ++run;
   Pending& p = pending_.add();
   p.page = page;
   p.count = static_cast<uint16_t>(run);
@@ -80,18 +76,19 @@ void CacheController::join(Pending& p, const Fault& f, TimeNs now, Actions& out)
   note_waiting(thread, f.thread, now);
   const bool was_ahead = p.waiters.empty();
   p.waiters.push_back({f.page, f.access, f.thread, f.address});
-  if (!was_ahead) return;
+  if (!was_ahead || state_of(f.page) == PageState::kShared) return;
   counters_.prefetch_used += p.count;
   const Access access = p.access;
-  fetch_ahead(thread.streams.on_ahead(f.page, access, config_.prefetch_max), access, out);
+  fetch_ahead(thread.streams.on_ahead(f.page, access, config_.prefetch_max), access, PageState::kInvalid, out);
 }
 
-void CacheController::fetch_ahead(const Ahead& ahead, Access access, Actions& out) {
+// Pages that are `from`: not here, or here for reading only.
+void CacheController::fetch_ahead(const Ahead& ahead, Access access, PageState from, Actions& out) {
   if (ahead.next_count == 0) return;
   if (!wire::good_page(ahead.next)) return;  // the stream leads out of the address space: up from the stack, down to zero
   if (is_origin() && table_.find(ahead.next.block()) == nullptr) return;  // native
   const PageEntry& e = entry_of(ahead.next);
-  if (e.state != PageState::kInvalid || e.pending != PageEntry::kNoPending) return;
+  if (e.state != from || e.pending != PageEntry::kNoPending) return;
   request(ahead.next, ahead.next_count, access, nullptr, out);
 }
 
@@ -121,7 +118,7 @@ void CacheController::map_here(PageEntry& e, const Fault& f, TimeNs now, Actions
   if (fresh) note_use(f.page, f.thread, now);
   if (was_ahead) {
     ThreadUse& thread = threads_[f.thread.value];
-    fetch_ahead(thread.streams.on_ahead(f.page, access, config_.prefetch_max), access, out);
+    fetch_ahead(thread.streams.on_ahead(f.page, access, config_.prefetch_max), access, PageState::kInvalid, out);
   }
 }
 

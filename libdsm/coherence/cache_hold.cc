@@ -263,7 +263,7 @@ bool CacheController::judge(Deferred& d, uint64_t digest, TimeNs now) {
 
 void CacheController::carry_out(const Deferred& d, TimeNs now, Actions& out) {
   if (const wire::Fetch* fetch = std::get_if<wire::Fetch>(&d.message)) supply(*fetch, d.by_lease, now, out);
-  else give_up(std::get<wire::Invalidate>(d.message), d.shard_host, d.by_lease, out);
+  else invalidate(std::get<wire::Invalidate>(d.message), d.shard_host, d.by_lease, now, out);
 }
 
 void CacheController::on_thread_blocked(ThreadId id, TimeNs now, Actions& out) {

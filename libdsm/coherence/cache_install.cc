@@ -177,6 +177,10 @@ void CacheController::take(NodeId src, const wire::Grant& m, TimeNs now, Actions
     send_done(m.page, m.count, m.access, m.txn, true, false, out);
     return;
   }
+  if (m.count != 1) {
+    upgrade(m, *p, now, out);
+    return;
+  }
   PageEntry& e = block.at(m.page);
   if (e.state == PageState::kInvalid && block.native.test(m.page.index()) && !p->has_data) {  // ours since before a grant
     e.state = PageState::kExclusive;
@@ -220,6 +224,37 @@ void CacheController::gain(const wire::Grant& m, PageEntry& e, Pending& p, TimeN
   retire(p, {m.page, 1}, out);
   if (config_.mutation == Mutation::kForgottenDone && upgrade) return;
   send_done(m.page, 1, m.access, m.txn, false, false, out);
+}
+
+// Rights for a run of pages that are here for reading. Those that were fetched ahead and not touched yet stay unmapped.
+void CacheController::upgrade(const wire::Grant& m, Pending& p, TimeNs now, Actions& out) {
+  TableBlock& block = *table_.find(m.page.block());
+  PageEntry* const first = &block.at(m.page);
+  const auto shared = [](const PageEntry& e) { return e.state == PageState::kShared; };
+  if (m.count > p.count || m.access != Access::kWrite || !std::all_of(first, first + m.count, shared))
+    return error(map_.host_of(m.page), "grant of a run that is not shared here", out);
+  for (uint16_t i = 0; i < m.count; ++i) {
+    PageEntry& e = first[i];
+    e.state = PageState::kExclusive;
+    e.txn = m.txn;
+    e.migration.upgraded();
+  }
+  for (uint16_t i = 0; i < m.count;) {
+    uint16_t end = i;
+    while (end < m.count && first[end].mapped) ++end;
+    if (end != i) out.push_back(Unprotect{m.page + i, static_cast<uint16_t>(end - i)});
+    i = static_cast<uint16_t>(end + 1);
+  }
+  for (const FaultWaiter& w : p.waiters) {
+    if (!PageRange{m.page, m.count}.contains(w.page)) continue;
+    PageEntry& e = block.at(w.page);
+    if (!e.mapped) out.push_back(MapPages{w.page, 1, Access::kWrite});
+    e.mapped = 1;
+    e.ahead = 0;
+    note_use(w.page, w.thread, now);
+  }
+  retire(p, {m.page, m.count}, out);
+  send_done(m.page, m.count, Access::kWrite, m.txn, false, false, out);
 }
 
 // Bytes and permission are both here.

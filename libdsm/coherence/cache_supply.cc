@@ -151,32 +151,42 @@ void CacheController::take(NodeId src, const wire::Invalidate& m, TimeNs now, Ac
     return;
   }
   if (!from_shard(src, m.page)) return error(src, "invalidation from a node that is not the shard's host", out);
-  TableBlock* block = table_.find(m.page.block());
-  if (block == nullptr || block->at(m.page).state != PageState::kShared)  // an owner is asked for its bytes
-    return error(src, "invalidation of a page that is not shared here", out);
-  if (must_keep(m.page, /*leasable=*/false, now)) {
+  const TableBlock* block = table_.find(m.page.block());
+  for (unsigned i = 0; i < m.count; ++i)  // an owner is asked for its bytes
+    if (block == nullptr || m.page.index() + i >= kPagesPerBlock || block->pages[m.page.index() + i].state != PageState::kShared)
+      return error(src, "invalidation of a page that is not shared here", out);
+  invalidate(m, src, false, now, out);
+}
+
+// All pages go together, when none of them has to be kept any longer.
+void CacheController::invalidate(const wire::Invalidate& m, NodeId shard_host, bool deferred, TimeNs now, Actions& out) {
+  for (uint16_t i = 0; i < m.count; ++i) {
+    if (!must_keep(m.page + i, /*leasable=*/false, now)) continue;
     Deferred d;
-    d.page = m.page;
-    d.shard_host = src;
+    d.page = m.page + i;
+    d.shard_host = shard_host;
     d.message = m;
+    d.by_lease = deferred;
     defer(d, false, now, out);
     return;
   }
-  give_up(m, src, false, out);
+  give_up(m, shard_host, deferred, out);
 }
 
 void CacheController::give_up(const wire::Invalidate& m, NodeId shard_host, bool deferred, Actions& out) {
   const Send ack{shard_host, wire::InvalidateAck{m.page, m.txn, deferred}, NoPayload{}};
   if (config_.mutation == Mutation::kAckBeforeZap) {
     out.push_back(ack);
-    out.push_back(Zap{m.page, 1});
+    out.push_back(Zap{m.page, m.count});
   } else {
-    out.push_back(Zap{m.page, 1});
+    out.push_back(Zap{m.page, m.count});
     out.push_back(ack);
   }
-  note_loss(m.page);
-  leave(*table_.find(m.page));
-  ++counters_.invalidations;
+  for (uint16_t i = 0; i < m.count; ++i) {
+    note_loss(m.page + i);
+    leave(*table_.find(m.page + i));
+  }
+  counters_.invalidations += m.count;
 }
 
 // A release that is not for what is kept now is late: the page came back and left again since, or was dropped.

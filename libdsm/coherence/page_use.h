@@ -32,6 +32,7 @@ struct ThreadUse {
   TimeNs waiting_since = 0;
   TimeNs last_wait_ns = 0;             // a hold that is shorter than the waits it must cover is useless
   ThreadStreams streams;
+  ThreadStreams upgrades;              // of pages that were here for reading
   PageNo zero_next{};                 // first touches go on here ...
   uint16_t zero_batch = 0;            // ... with so many pages
 };

@@ -24,7 +24,7 @@ constexpr bool in_bounds(const Fetch& m) {
   return good_run(m.page, m.count) && (m.hole_count == 0 || good_run(m.page, m.hole_count)) && good_access(m.access);
 }
 constexpr bool in_bounds(const Data& m) { return good_run(m.page, m.count) && good_access(m.granted); }
-constexpr bool in_bounds(const Invalidate& m) { return good_page(m.page); }
+constexpr bool in_bounds(const Invalidate& m) { return good_run(m.page, m.count); }
 constexpr bool in_bounds(const InvalidateAck& m) { return good_page(m.page); }
 constexpr bool in_bounds(const Grant& m) { return good_run(m.page, m.count) && good_access(m.access); }
 constexpr bool in_bounds(const Done& m) {

@@ -65,6 +65,7 @@ struct Data {  // supplier -> requester; payload follows unless `zero`
 };
 struct Invalidate {  // shard -> sharer
   PageNo page;
+  uint16_t count = 1;  // pages from `page` on, given up together
   TxnId txn{};
 };
 struct InvalidateAck {  // sharer -> shard

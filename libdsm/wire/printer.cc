@@ -48,7 +48,7 @@ struct Printer {
                  flag(m.deferred, " deferred"));
   }
   std::string operator()(const Invalidate& m) const {
-    return print("Invalidate{%#" PRIx64 " txn=%#" PRIx64 "}", m.page.value, m.txn.value);
+    return print("Invalidate{%#" PRIx64 "+%u txn=%#" PRIx64 "}", m.page.value, m.count, m.txn.value);
   }
   std::string operator()(const InvalidateAck& m) const {
     return print("InvalidateAck{%#" PRIx64 " txn=%#" PRIx64 "%s}", m.page.value, m.txn.value, flag(m.deferred, " deferred"));

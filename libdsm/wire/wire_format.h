@@ -40,7 +40,7 @@ template <class IO, class M> constexpr void fields(IO& io, M& m) requires std::i
   io(m.page, m.count, m.granted, m.txn, m.req, m.version, m.zero, m.final, m.deferred);
 }
 template <class IO, class M> constexpr void fields(IO& io, M& m) requires std::is_same_v<std::remove_const_t<M>, Invalidate> {
-  io(m.page, m.txn);
+  io(m.page, m.count, m.txn);
 }
 template <class IO, class M> constexpr void fields(IO& io, M& m) requires std::is_same_v<std::remove_const_t<M>, InvalidateAck> {
   io(m.page, m.txn, m.deferred);
@@ -115,7 +115,7 @@ template <class M> constexpr size_t wire_bytes() {
 static_assert(wire_bytes<Request>() == 28);
 static_assert(wire_bytes<Fetch>() == 45);
 static_assert(wire_bytes<Data>() == 42);
-static_assert(wire_bytes<Invalidate>() == 24);
+static_assert(wire_bytes<Invalidate>() == 26);
 static_assert(wire_bytes<InvalidateAck>() == 25);
 static_assert(wire_bytes<Grant>() == 40);
 static_assert(wire_bytes<Done>() == 29);

@@ -95,7 +95,7 @@ std::vector<std::string> fuzz_seeds() {
   install.verdict[0] = {page, Verdict::Kind::kForgetSent};
   const Message messages[] = {
       Request{page, 2, Access::kRead, false, 1}, Fetch{page, 2, 3, Access::kWrite, NodeId{2}, TxnId{1}, 4, 5, true, true},
-      Data{page, 2, Access::kRead, TxnId{1}, 4, 5}, Invalidate{page, TxnId{1}}, InvalidateAck{page, TxnId{1}, true},
+      Data{page, 2, Access::kRead, TxnId{1}, 4, 5}, Invalidate{page, 2, TxnId{1}}, InvalidateAck{page, TxnId{1}, true},
       Grant{page, 1, Access::kWrite, TxnId{1}, 4, 5, false}, Done{page, 1, Access::kWrite, TxnId{1}, false, false},
       Release{page, 1, TxnId{1}}, Refuse{page, 4, RefuseReason::kPinned}, Evict{page, NodeId{1}, 0}, OpenBlock{page.block()},
       BlockInfo{page.block(), BlockBits::all(), {}, {}, {}, {}, {}}, RangeQuiesce{RangeId{1}, {page, 9}, 2, RangeOp::kDrop},

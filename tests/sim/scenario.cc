@@ -109,11 +109,12 @@ class Builder {
     }
   }
 
-  // Pages in rising order, as a loop over an array touches them.
+  // Pages in rising order, as a loop over an array touches them: reading, writing, or first the one and then the other.
   void write_scan(ScriptedThread& thread) {
-    const Access kind = random_.percent(70) ? Access::kRead : Access::kWrite;
-    const uint64_t rounds = random_.between(1, 3);
-    for (uint64_t round = 0; round < rounds; ++round)
+    const bool updates = random_.percent(35);
+    Access kind = updates || random_.percent(70) ? Access::kRead : Access::kWrite;
+    const uint64_t rounds = updates ? 2 * random_.between(1, 2) : random_.between(1, 3);
+    for (uint64_t round = 0; round < rounds; ++round) {
       for (const PageNo page : scenario_.pages) {
         Operation op;
         op.pages = 1;
@@ -121,6 +122,8 @@ class Builder {
         op.access[0] = kind;
         thread.script.push_back(op);
       }
+      if (updates) kind = kind == Access::kRead ? Access::kWrite : Access::kRead;
+    }
   }
 
   PageRange any_range() {

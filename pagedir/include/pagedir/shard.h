@@ -103,6 +103,7 @@ class Shard {
   void invalidate(Transaction&, const wire::NodeSet&, Sends& out);
   unsigned copy_run(const Block&, unsigned index, unsigned limit, NodeId supplier, NodeId requester, Access) const;
   unsigned hole_run(const Block&, unsigned index, NodeId owner) const;
+  unsigned upgrade_run(const Block&, unsigned index, const Ask&) const;
   bool idle_at(const Block&, unsigned index) const;
   NodeId choose_supplier(const Entry&);
 

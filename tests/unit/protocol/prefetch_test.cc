@@ -156,5 +156,89 @@ TEST(Prefetch, AStreamThatLostAPageGuessesLess) {
   EXPECT_EQ(t.c.cache[1].state_of(lost + 1), coherence::PageState::kInvalid);
 }
 
+// ---- Pages that were read first and are written now
+
+// Node 0 has written 512 pages, node 1 has read them all: each is shared by both.
+struct SharedArray {
+  SharedArray(unsigned nodes, const coherence::CacheConfig& config) : c(nodes, config) {
+    for (unsigned i = 0; i < kPages; ++i) c.native_write(page_at(40, i), i + 1);
+    for (unsigned i = 0; i < kPages; ++i) EXPECT_TRUE(c.load(1, page_at(40, i)));
+    c.clear();
+  }
+  void write_all_at(unsigned node) {
+    for (unsigned i = 0; i < kPages; ++i) ASSERT_TRUE(c.store(node, page_at(40, i), 1000 + i));
+  }
+  void expect_written_at(unsigned node) {
+    for (unsigned i = 0; i < kPages; ++i) {
+      uint64_t v = 0;
+      ASSERT_TRUE(c.load(node, page_at(40, i), &v));
+      ASSERT_EQ(v, 1000 + i);
+    }
+    EXPECT_TRUE(c.quiet_now());
+    EXPECT_TRUE(c.errors.empty());
+  }
+  static constexpr unsigned kPages = 512;
+  SmallCluster c;
+};
+
+TEST(Prefetch, UpgradesGoAheadInRuns) {
+  SharedArray a(2, ahead());
+  a.write_all_at(1);
+  EXPECT_LE(a.c.count("Request"), 512u / 16 + 20);
+  EXPECT_LE(a.c.count("Invalidate"), 512u / 16 + 20);
+  EXPECT_EQ(a.c.count("Data"), 0u);
+  for (unsigned i = 0; i < SharedArray::kPages; ++i) EXPECT_EQ(a.c.cache[0].state_of(page_at(40, i)), coherence::PageState::kInvalid);
+  a.expect_written_at(0);
+}
+
+TEST(Prefetch, ARunOfUpgradesEndsWhereOthersShare) {
+  SharedArray a(3, ahead());
+  for (unsigned i : {40u, 41u, 100u}) ASSERT_TRUE(a.c.load(2, page_at(40, i)));
+  a.write_all_at(1);
+  for (unsigned i : {40u, 41u, 100u}) EXPECT_EQ(a.c.cache[2].state_of(page_at(40, i)), coherence::PageState::kInvalid);
+  a.expect_written_at(2);
+}
+
+TEST(Prefetch, ARunIsGivenUpWhenNoPageOfItIsHeldAnyMore) {
+  auto config = ahead();
+  config.hold_ns = 20'000;
+  SharedArray a(2, config);
+  const PageNo first_held = page_at(40, 60), then_held = page_at(40, 61);
+  for (unsigned node : {0u, 1u}) {   // not by turns of reading and writing: they would be handed to the reader whole
+    ASSERT_TRUE(a.c.store(node, first_held, 1));
+    ASSERT_TRUE(a.c.store(node, then_held, 1));
+    a.c.advance(1'000'000);
+  }
+  ASSERT_TRUE(a.c.load(0, first_held));
+  a.c.advance(5'000);
+  ASSERT_TRUE(a.c.load(0, then_held));
+  unsigned waited_for = 0;   // the page at which the stream asks for a run with both
+  while (a.c.store(1, page_at(40, waited_for), 1)) ++waited_for;
+  ASSERT_LE(waited_for, 60u);
+  a.c.advance(16'000);
+  EXPECT_EQ(a.c.cache[0].state_of(first_held), coherence::PageState::kShared);
+  EXPECT_EQ(a.c.cache[1].state_of(page_at(40, waited_for)), coherence::PageState::kShared);
+  a.c.advance(5'000);
+  EXPECT_EQ(a.c.cache[0].state_of(first_held), coherence::PageState::kInvalid);
+  EXPECT_EQ(a.c.cache[0].state_of(then_held), coherence::PageState::kInvalid);
+  EXPECT_EQ(a.c.cache[1].state_of(page_at(40, waited_for)), coherence::PageState::kExclusive);
+}
+
+// What each node reads and then writes is handed to the next reader whole, a run at a time.
+TEST(Prefetch, MigratoryPagesMoveInRuns) {
+  SharedArray a(3, ahead());
+  a.write_all_at(1);
+  a.c.clear();
+  for (unsigned i = 0; i < SharedArray::kPages; ++i) ASSERT_TRUE(a.c.load(2, page_at(40, i)));
+  EXPECT_LE(a.c.count("Request"), 512u / 64 + 20);
+  unsigned left_behind = 0;   // where node 1's own stream was going
+  for (unsigned i = 0; i < SharedArray::kPages; ++i) left_behind += a.c.cache[1].state_of(page_at(40, i)) != coherence::PageState::kInvalid;
+  EXPECT_LE(left_behind, 8u);
+  a.c.clear();
+  a.write_all_at(2);
+  EXPECT_LE(a.c.count("Request"), left_behind);
+  a.expect_written_at(0);
+}
+
 }  // namespace
 }  // namespace dsm::test

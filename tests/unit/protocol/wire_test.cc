@@ -27,7 +27,7 @@ std::vector<Message> samples() {
   return {Request{PageNo{513}, 3, Access::kRead, true, 9},
           Fetch{PageNo{513}, 3, 60, Access::kWrite, NodeId{4}, TxnId{1}, 9, 2, true},
           Data{PageNo{513}, 3, Access::kWrite, TxnId{1}, 9, 2, true, true, true},
-          Invalidate{PageNo{1}, TxnId{2}}, InvalidateAck{PageNo{1}, TxnId{2}, true},
+          Invalidate{PageNo{1}, 3, TxnId{2}}, InvalidateAck{PageNo{1}, TxnId{2}, true},
           Grant{PageNo{0}, 512, Access::kWrite, TxnId{3}, 4, 5, true}, Done{PageNo{1}, 0, Access::kRead, TxnId{3}, true, true},
           Release{PageNo{1}, 2, TxnId{3}}, Refuse{PageNo{1}, 2, RefuseReason::kPinned}, Evict{PageNo{1}, NodeId{7}, 3},
           OpenBlock{BlockNo{77}}, info, RangeQuiesce{RangeId{1}, {PageNo{2}, 3}, 4, RangeOp::kRecallShared},
