@@ -12,6 +12,8 @@ fuzz_base := $(wildcard libdsm/base/*.cc) $(wildcard libdsm/os/*.cc)
 $(eval $(call fuzz_target,wire,$(wildcard libdsm/wire/*.cc) libdsm/transport/frame_reader.cc $(fuzz_base),dsm_transport dsm_wire dsm_os dsm_base,-luring))
 $(eval $(call fuzz_target,introduction,$(addprefix libdsm/transport/,hmac_authenticator.cc tls_authenticator.cc tls_stream.cc link_hello.cc) $(fuzz_base),dsm_transport dsm_os dsm_base,-luring -lssl -lcrypto))
 $(eval $(call fuzz_target,control,libdsm/agent/launcher_port.cc tools/common/line_stream.cc pagedir/mutation.cc $(wildcard libdsm/stats/*.cc) $(fuzz_base),dsm_agent dsm_tools dsm_stats pagedir dsm_os dsm_base,-luring -lcrypto -lfmt))
+$(eval $(call fuzz_target,join,tools/dsm-launch/join_port.cc $(fuzz_base),dsm_os dsm_base,$(OBJ)/tools/dsm-launch/join_port.o -luring))
+$(O)/tests/fuzz_join: $(OBJ)/tools/dsm-launch/join_port.o
 $(eval $(call fuzz_target,elf,libdsm/runtime/elf_check.cc $(fuzz_base),dsm_os dsm_base,$(OBJ)/libdsm/runtime/elf_check.o -luring))
 $(O)/tests/fuzz_elf: $(OBJ)/libdsm/runtime/elf_check.o
 
