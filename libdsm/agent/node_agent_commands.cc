@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the launcher tells an agent, and what the agent tells it.
 #include <csignal>
+#include <set>
+#include <string>
 
 #include "libdsm/agent/node_agent.h"
 #include "libdsm/agent/stats_collector.h"
@@ -63,6 +65,10 @@ abi::Welcome NodeAgent::make_welcome() const {
   welcome.verbose = config_.verbose;
   welcome.origin_clock = mesh_->origin_clock;
   welcome.cpus_of_node[0] = mesh_->cpus[config_.node.value];
+  std::set<std::string> addresses;
+  for (const Peer& peer : mesh_->peers) addresses.insert(peer.at.address);
+  welcome.hosts = static_cast<uint32_t>(addresses.size());
+  welcome.node_memory_bytes = config_.memory_bytes;
   return welcome;
 }
 

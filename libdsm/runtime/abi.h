@@ -12,7 +12,7 @@
 
 namespace dsm::abi {
 
-inline constexpr uint32_t kVersion = 2;
+inline constexpr uint32_t kVersion = 3;
 
 // ---- Address space -------------------------------------------------------------------------------------------
 // The program's memory is one sparse memfd, file offset = virtual address, mapped MAP_SHARED everywhere.
@@ -117,6 +117,8 @@ struct Welcome {
   uint32_t verbose;
   uint32_t origin_clock;         // nodes on several hosts: no vdso, and the monotonic clocks are the origin's
   uint32_t cpus_of_node[1];      // of this node
+  uint32_t hosts;                // machines that the nodes are on
+  uint64_t node_memory_bytes;    // budget of each node; 0: what its machine has
 };
 enum Placement : uint32_t { kPlaceRoundRobin = 0, kPlaceFill = 1, kPlaceLocal = 2, kPlaceNode = 3, kPlaceLeast = 4 };
 // What `--place` calls them, and what the runtime runs (placement_policies.h). kPlaceNode is written node:K.

@@ -29,11 +29,11 @@ bool is_reserved(uint32_t prot, uint32_t range_flags) {
 // vm.overcommit_memory: 0 is the heuristic, 1 means that everything is granted.
 bool everything_is_granted() { return first_byte_of("/proc/sys/vm/overcommit_memory") == '1'; }
 
-// Memory and swap of this node times the nodes: they are assumed alike, as sysinfo says it.
+// Memory and swap of this machine times the machines: they are assumed alike, as sysinfo says it.
 uint64_t memory_of_all_nodes() {
   KernelSysinfo info = {};
   if (sys(__NR_sysinfo, &info) != 0) return ~uint64_t{0};
-  return (info.total_ram + info.total_swap) * info.unit * process().welcome.nodes;
+  return (info.total_ram + info.total_swap) * info.unit * process().welcome.hosts;
 }
 
 }  // namespace

@@ -155,6 +155,7 @@ void write_lone_spec(TextBuffer& out) {
   const abi::Welcome& welcome = process().welcome;
   out.decimal(process().lone.launcher_fd).text(",").decimal(welcome.nodes).text(",").decimal(welcome.total_cpus);
   out.text(",").decimal(welcome.cpus_of_node[0]).text(",").decimal(welcome.origin_clock).text(",").decimal(welcome.verbose);
+  out.text(",").decimal(welcome.hosts).text(",").decimal(welcome.node_memory_bytes);
 }
 
 void read_lone_spec(const char* text) {
@@ -169,6 +170,8 @@ void read_lone_spec(const char* text) {
   welcome.cpus_of_node[0] = static_cast<uint32_t>(next_number(&text));
   welcome.origin_clock = static_cast<uint32_t>(next_number(&text));
   welcome.verbose = static_cast<uint32_t>(next_number(&text));
+  welcome.hosts = static_cast<uint32_t>(next_number(&text));
+  welcome.node_memory_bytes = next_number(&text);
 }
 
 void give_back_exec_array(Thread& thread) {

@@ -61,12 +61,18 @@ int64_t do_getcpu(Call& call) {
   return call.arg[1] != 0 ? write_program(call.arg[1], uint32_t{0}) : 0;
 }
 
-// Memory of this node times the nodes: they are assumed alike.
+// Memory of this machine times the machines, which are assumed alike; or what the nodes may use of it.
 int64_t do_sysinfo(Call& call) {
   KernelSysinfo info = {};
   if (const int64_t error = sys(__NR_sysinfo, &info); error != 0) return error;
-  info.total_ram *= process().welcome.nodes;
-  info.free_ram *= process().welcome.nodes;
+  const abi::Welcome& welcome = process().welcome;
+  info.total_ram *= welcome.hosts;
+  info.free_ram *= welcome.hosts;
+  if (welcome.node_memory_bytes != 0 && info.unit != 0) {
+    const uint64_t budget = welcome.node_memory_bytes / info.unit * welcome.nodes;
+    if (info.total_ram > budget) info.total_ram = budget;
+    if (info.free_ram > budget) info.free_ram = budget;
+  }
   return copy_to_program(call.arg[0], &info, sizeof info);
 }
 

@@ -151,7 +151,7 @@ class SoloAgent {
   void welcome(abi::Welcome& welcome, int pid) const {
     welcome = {};
     welcome.version = abi::kVersion;
-    welcome.nodes = 1;
+    welcome.nodes = welcome.hosts = 1;
     welcome.total_cpus = cpus_;
     welcome.app_pid = pid;
     welcome.place = abi::kPlaceLocal;
