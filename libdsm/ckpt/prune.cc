@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "libdsm/ckpt/prune.h"
+
+#include <cerrno>
+#include <set>
+
+#include "libdsm/ckpt/job_store.h"
+#include "libdsm/ckpt/store_names.h"
+
+namespace dsm::ckpt {
+namespace {
+
+Status remove(const os::Folder& folder, const std::string& name, Pruned& pruned) {
+  auto bytes = folder.bytes_of(name);
+  if (!bytes.ok()) return bytes.error();
+  if (auto removed = folder.remove(name); !removed.ok()) return removed;
+  pruned.removed.push_back(folder.path_of(name));
+  pruned.bytes += *bytes;
+  return success();
+}
+
+// Data files that the manifests from `oldest` on name. One that cannot be read may name anything: then all data stay.
+Result<std::set<uint64_t>> data_in_use(const os::Folder& folder, const std::vector<std::string>& names, uint64_t oldest) {
+  std::set<uint64_t> used;
+  for (const std::string& name : names) {
+    const auto part = part_of(name);
+    if (!part || part->temporary || part->file != PartFile::kManifest || part->generation < oldest) continue;
+    auto file = folder.read_file(name, kMaxManifestBytes);
+    if (!file.ok()) return file.error();
+    auto manifest = decode_manifest(*file);
+    if (!manifest.ok()) return Error{folder.path_of(name) + " " + manifest.error().what, manifest.error().code};
+    for (const FileEntry& entry : manifest->files) used.insert(entry.generation);
+  }
+  return used;
+}
+
+Status prune_part(const std::string& path, uint64_t oldest, Pruned& pruned) {
+  auto folder = os::Folder::open(path);
+  if (!folder.ok()) return folder.error();
+  auto names = folder->list();
+  if (!names.ok()) return names.error();
+  auto used = data_in_use(*folder, *names, oldest);
+  if (!used.ok()) return used.error();
+  // Manifests before the data that they name.
+  for (const bool data : {false, true}) {
+    for (const std::string& name : *names) {
+      const auto part = part_of(name);
+      if (!part || part->generation >= oldest || (part->file == PartFile::kData) != data) continue;
+      if (data && !part->temporary && used->contains(part->generation)) continue;
+      if (auto removed = remove(*folder, name, pruned); !removed.ok()) return removed;
+    }
+    if (auto synced = folder->sync(); !synced.ok()) return synced;
+  }
+  return success();
+}
+
+}  // namespace
+
+Result<Pruned> prune_before(const std::string& root, const std::string& job, uint64_t oldest) {
+  if (!is_job_name(job)) return Error{"'" + job + "' cannot be a job", EINVAL};
+  auto folder = os::Folder::open(root + "/" + job);
+  if (!folder.ok()) return folder.error();
+  auto names = folder->list();
+  if (!names.ok()) return names.error();
+  Pruned pruned;
+  // Commit records first: a generation that is being removed does not count from the first moment.
+  for (const std::string& name : *names) {
+    const auto commit = commit_of(name.ends_with(".tmp") ? name.substr(0, name.size() - 4) : name);
+    if (!commit || commit->generation >= oldest) continue;
+    if (auto removed = remove(*folder, name, pruned); !removed.ok()) return removed.error();
+  }
+  if (auto synced = folder->sync(); !synced.ok()) return synced.error();
+  for (const std::string& name : *names)
+    if (node_of(name))
+      if (auto part = prune_part(folder->path_of(name), oldest, pruned); !part.ok()) return part.error();
+  return pruned;
+}
+
+Result<Pruned> prune_job(const std::string& root, const std::string& job, unsigned keep) {
+  auto states = inspect_job({root}, job);
+  if (!states.ok()) return states.error();
+  unsigned good = 0;
+  for (const GenerationState& state : *states)
+    if (state.usable() && ++good == keep) return prune_before(root, job, state.generation);
+  return Error{"job " + job + " has " + std::to_string(good) + " generations that can be used, of which " + std::to_string(keep) +
+                   " are to be kept; nothing was removed", EBADMSG};
+}
+
+}  // namespace dsm::ckpt
