@@ -63,12 +63,11 @@ Status GenerationReader::check_files() {
   DataHeader header;
   for (const FileEntry& file : manifest_.files) {
     const std::string name = data_name(file.generation), path = folder_.path_of(name);
-    auto opened = os::DirectReader::open(folder_, name);
-    if (!opened.ok()) return opened.error();
-    const auto reader = std::move(opened).value();
-    if (reader->bytes() != file.file_bytes)
-      return Error{path + " has " + std::to_string(reader->bytes()) + " bytes instead of " + std::to_string(file.file_bytes), EBADMSG};
-    if (auto read = reader->read(0, std::as_writable_bytes(std::span(&header, 1))); !read.ok()) return read;
+    auto bytes = folder_.bytes_of(name);
+    if (!bytes.ok()) return bytes.error();
+    if (*bytes != file.file_bytes)
+      return Error{path + " has " + std::to_string(*bytes) + " bytes instead of " + std::to_string(file.file_bytes), EBADMSG};
+    if (auto read = folder_.read_front(name, std::as_writable_bytes(std::span(&header, 1))); !read.ok()) return read.error();
     if (std::string what = header_objection(header, manifest_.identity, file); !what.empty()) return Error{path + " " + what, EBADMSG};
   }
   return success();

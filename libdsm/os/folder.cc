@@ -84,21 +84,32 @@ Result<uint64_t> Folder::bytes_of(const std::string& name) const {
   return static_cast<uint64_t>(status.st_size);
 }
 
-Result<std::vector<std::byte>> Folder::read_file(const std::string& name, uint64_t limit) const {
-  auto bytes = bytes_of(name);  // before open: that of a FIFO would wait
-  if (!bytes.ok()) return bytes.error();
-  if (*bytes > limit) return Error{path_of(name) + " is larger than such a file can be", EFBIG};
+Status Folder::read_exactly(const std::string& name, std::span<std::byte> into) const {
   Fd fd(::openat(fd_.get(), name.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
   if (!fd) return failed("cannot open", path_of(name));
-  std::vector<std::byte> content(static_cast<size_t>(*bytes));
-  for (size_t done = 0; done < content.size();) {
-    const ssize_t n = ::read(fd.get(), content.data() + done, content.size() - done);
+  while (!into.empty()) {
+    const ssize_t n = ::read(fd.get(), into.data(), into.size());
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) return failed("cannot read", path_of(name));
-    if (n == 0) return Error{path_of(name) + " became shorter while it was read", EIO};
-    done += static_cast<size_t>(n);
+    if (n == 0) return Error{path_of(name) + " is too short", EIO};
+    into = into.subspan(static_cast<size_t>(n));
   }
+  return success();
+}
+
+// The size first: open() of a FIFO for reading would succeed, and is none of our files.
+Result<std::vector<std::byte>> Folder::read_file(const std::string& name, uint64_t limit) const {
+  auto bytes = bytes_of(name);
+  if (!bytes.ok()) return bytes.error();
+  if (*bytes > limit) return Error{path_of(name) + " is larger than such a file can be", EFBIG};
+  std::vector<std::byte> content(static_cast<size_t>(*bytes));
+  if (auto read = read_exactly(name, content); !read.ok()) return read.error();
   return content;
+}
+
+Status Folder::read_front(const std::string& name, std::span<std::byte> into) const {
+  auto bytes = bytes_of(name);
+  return bytes.ok() ? read_exactly(name, into) : Status(bytes.error());
 }
 
 Status Folder::write_file(const std::string& name, std::span<const std::byte> bytes) const {

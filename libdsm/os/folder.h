@@ -30,6 +30,8 @@ class Folder {
   Result<uint64_t> bytes_of(const std::string& name) const;
   // The whole regular file. EFBIG beyond `limit`.
   Result<std::vector<std::byte>> read_file(const std::string& name, uint64_t limit) const;
+  // The first bytes, as many as `into` has; an error if there are fewer.
+  Status read_front(const std::string& name, std::span<std::byte> into) const;
   // Under "NAME.tmp", fdatasync, rename, fsync of the folder. On failure there is nothing new under `name`.
   Status write_file(const std::string& name, std::span<const std::byte> bytes) const;
   Status rename(const std::string& from, const std::string& to) const;
@@ -40,6 +42,7 @@ class Folder {
   Status sync() const;
 
  private:
+  Status read_exactly(const std::string& name, std::span<std::byte> into) const;
   Folder(Fd fd, std::string path) : fd_(std::move(fd)), path_(std::move(path)) {}
 
   Fd fd_;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "libdsm/os/transfer_ring.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -9,6 +10,16 @@
 #include "libdsm/base/check.h"
 
 namespace dsm::os {
+namespace {
+
+// Where O_DIRECT does not do: a file system with other alignment, or the rest of a write that ended inside a disk block (a quota, a
+// limit on file sizes). Without it the rest follows, or fails for the reason that it has. False: it was not on.
+bool end_direct(int fd) {
+  const int flags = ::fcntl(fd, F_GETFL);
+  return flags >= 0 && (flags & O_DIRECT) != 0 && ::fcntl(fd, F_SETFL, flags & ~O_DIRECT) == 0;
+}
+
+}  // namespace
 
 TransferRing::TransferRing(Direction direction) : direction_(direction) {
   memory_.reset(static_cast<std::byte*>(std::aligned_alloc(kAlignment, kBuffers * kBufferBytes)));
@@ -59,13 +70,15 @@ void TransferRing::transfer_now(Slot& slot, std::byte* memory) {
 
 void TransferRing::complete(unsigned n, int result) {
   Slot& slot = slots_[n];
-  if (result == -EINTR || result == -EAGAIN) result = 0;  // again, below
+  if (result == -EINTR || result == -EAGAIN) result = 0;                              // again, below
+  else if (result == -EINVAL && end_direct(slot.fd)) result = 0;                      // likewise
   else if (result < 0) slot.error = result;
-  else if (result == 0 && direction_ == Direction::kWrite) slot.error = -EIO;  // a file that takes nothing
-  else if (result == 0) slot.wanted = slot.done;                               // the end of the file
+  else if (result == 0 && direction_ == Direction::kWrite) slot.error = -EIO;         // a file that takes nothing
+  else if (result == 0) slot.wanted = slot.done;                                      // the end of the file
   slot.done += result > 0 ? static_cast<size_t>(result) : 0;
   // A file whose length is no multiple of the alignment: O_DIRECT cannot ask for nothing at its end.
   if (direction_ == Direction::kRead && slot.done % kAlignment != 0) slot.wanted = slot.done;
+  if (direction_ == Direction::kWrite && slot.done % kAlignment != 0) end_direct(slot.fd);
   slot.ended = slot.error != 0 || slot.done == slot.wanted;
 }
 

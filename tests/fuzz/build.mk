@@ -14,6 +14,7 @@ $(eval $(call fuzz_target,introduction,$(addprefix libdsm/transport/,hmac_authen
 $(eval $(call fuzz_target,control,libdsm/agent/launcher_port.cc tools/common/line_stream.cc pagedir/mutation.cc $(wildcard libdsm/stats/*.cc) $(fuzz_base),dsm_agent dsm_tools dsm_stats pagedir dsm_os dsm_base,-luring -lcrypto -lfmt))
 $(eval $(call fuzz_target,join,tools/dsm-launch/join_port.cc $(fuzz_base),dsm_os dsm_base,$(OBJ)/tools/dsm-launch/join_port.o -luring))
 $(O)/tests/fuzz_join: $(OBJ)/tools/dsm-launch/join_port.o
+$(eval $(call fuzz_target,checkpoint,$(filter-out %/job_store.cc %/prune.cc,$(wildcard libdsm/ckpt/*.cc)) $(fuzz_base),dsm_ckpt dsm_os dsm_base,$(ckpt_links)))
 $(eval $(call fuzz_target,elf,libdsm/runtime/elf_check.cc $(fuzz_base),dsm_os dsm_base,$(OBJ)/libdsm/runtime/elf_check.o -luring))
 $(O)/tests/fuzz_elf: $(OBJ)/libdsm/runtime/elf_check.o
 

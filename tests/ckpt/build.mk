@@ -1,0 +1,5 @@
+# Damaged checkpoints, and dsm-ckpt on them.
+$(eval $(call tool,damage_fuzz,$(wildcard tests/ckpt/*.cc) tests/harness/ckpt_sample.cc,dsm_ckpt dsm_os dsm_base,$(ckpt_links)))
+CHECKS += ckpt_damage|120|$(O)/tests/damage_fuzz --cases 600
+SOAKS  += ckpt_damage|1800|$(O)/tests/damage_fuzz --cases 30000
+CHECKS += ckpt_tool|120|python3 tests/ckpt/tool_cases.py $(O)
