@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "libdsm/base/check.h"
+#include "tests/sim/cut_check.h"
 
 namespace dsm::sim {
 namespace {
@@ -61,6 +62,8 @@ void World::run_to_quiet() {
     if (machine_.step() > kStepLimit) machine_.fail("invariant 3: the schedule does not end");
   }
   if (!failure()) machine_.check_quiescent();
+  if (!failure())
+    if (std::string what = cut_objection(machine_); !what.empty()) machine_.fail(std::move(what));
 }
 
 // Whatever happened, every node must still be able to read what was written last.

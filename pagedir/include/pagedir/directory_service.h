@@ -41,6 +41,8 @@ class DirectoryService {
   bool idle() const;  // no transaction, waiter or range is open
   size_t memory_bytes() const;
   uint64_t tracked_pages() const;
+  // Of all shards here: who writes the Shared pages into a checkpoint. Only while idle() and nothing is rebuilt.
+  std::vector<CutShare> cut_shares() const;
   void digest(Hasher&) const;
 
  private:

@@ -16,6 +16,7 @@
 #include "libdsm/wire/hasher.h"
 #include "libdsm/wire/messages.h"
 #include "pagedir/block.h"
+#include "pagedir/cut_share.h"
 #include "pagedir/page_view.h"
 #include "pagedir/sends.h"
 #include "pagedir/transaction.h"
@@ -60,6 +61,8 @@ class Shard {
   size_t memory_bytes() const;
   void add_hot_pages(std::vector<HotPage>&) const;
   void digest(Hasher&) const;
+  // Who writes the Shared pages into a checkpoint. Only while idle().
+  void add_cut_shares(std::vector<CutShare>&) const;
 
   // Higher than that of every transaction so far.
   TxnId next_transaction() const { return txns_.next(); }
