@@ -129,6 +129,7 @@ static_assert(sizeof(CommitHeader) == 48);
 struct CommitEntry {
   uint64_t manifest_bytes;
   Digest manifest;  // the one at the end of the node's manifest
+  friend constexpr bool operator==(const CommitEntry&, const CommitEntry&) = default;
 };
 static_assert(sizeof(CommitEntry) == 24);
 

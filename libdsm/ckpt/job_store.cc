@@ -24,9 +24,7 @@ GenerationState& state_of(States& states, uint64_t generation) {
 
 // Of two good records that differ the one of the later epoch counts: the other is of an attempt that was given up.
 void take_commit(GenerationState& state, CommitRecord record, const std::string& path) {
-  const bool differs = state.commit && (state.commit->epoch != record.epoch || encode(record).size() != encode(*state.commit).size() ||
-                                        !std::equal(record.parts.begin(), record.parts.end(), state.commit->parts.begin(), state.commit->parts.end(),
-                                                    [](const CommitEntry& a, const CommitEntry& b) { return a.manifest == b.manifest && a.manifest_bytes == b.manifest_bytes; }));
+  const bool differs = state.commit && (state.commit->epoch != record.epoch || state.commit->parts != record.parts);
   if (differs) {
     state.findings.push_back(path + " differs from the other commit record of generation " + std::to_string(state.generation));
     if (record.epoch <= state.commit->epoch) return;

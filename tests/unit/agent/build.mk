@@ -1,1 +1,1 @@
-$(eval $(call test,agent_test,$(wildcard tests/unit/agent/*_test.cc),dsm_agent dsm_stats dsm_transport dsm_fault dsm_memory dsm_coherence pagedir dsm_wire dsm_os dsm_base,-luring -lssl -lcrypto))
+$(eval $(call test,agent_test,$(wildcard tests/unit/agent/*_test.cc) tests/harness/ckpt_sample.cc,dsm_agent dsm_ckpt dsm_stats dsm_transport dsm_fault dsm_memory dsm_coherence pagedir dsm_wire dsm_os dsm_base,$(ckpt_links) -lssl -lcrypto))
