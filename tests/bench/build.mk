@@ -9,6 +9,7 @@ $(call bench_kernel,lease_kernels)
 $(eval $(call tool,transport_bench,tests/bench/transport_bench.cc tests/bench/raw_tcp.cc,\
                   dsm_transport dsm_os dsm_base,-luring -lcrypto))
 $(eval $(call tool,machine_limits,tests/bench/machine_limits.cc tests/bench/raw_tcp.cc,dsm_os dsm_base))
+$(eval $(call tool,checkpoint_bench,tests/bench/checkpoint_bench.cc,dsm_agent dsm_ckpt dsm_memory dsm_coherence pagedir dsm_wire dsm_os dsm_base,$(ckpt_links)))
 
 BENCHES += transport|120|$(O)/tests/transport_bench 5
 BENCHES += dsm|1800|python3 tests/bench/run.py --build $(O)

@@ -70,6 +70,13 @@ def sequential_read(bench):
     return Sample(4096 / page_us * 1e6 / MIB, limit)
 
 
+def checkpoint(figure, raw):
+    def take(bench):
+        figures = bench.native("checkpoint_bench", bench.build)
+        return Sample(figures[figure] / MIB, figures[raw] / MIB)
+    return take
+
+
 def delegated_syscall(bench):
     return Sample(bench.distributed(PAGES, "delegated_syscall").figures["median_us"], limits(bench)["round_trip_us"])
 
@@ -159,4 +166,6 @@ MEASURES = [
     Measure("lock_handoff", "us", "lower", 1.1, OFF, auto_against_off("lock_handoff"), 3, polling=False),
     Measure("spin_barrier", "us", "lower", 1.1, OFF, auto_against_off("spin_barrier"), 3, polling=False),
     Measure("directory_page", "bytes", "lower", 0.025, "a page", directory_page, 1),
+    Measure("ckpt_write", "MiB/s", "higher", 0.7, "O_DIRECT and fdatasync of as many bytes", checkpoint("write_bytes_s", "raw_write_bytes_s")),
+    Measure("ckpt_restore", "MiB/s", "higher", 0.7, "O_DIRECT read of as many bytes", checkpoint("restore_bytes_s", "raw_read_bytes_s")),
 ]
