@@ -152,6 +152,8 @@ void RuntimeService::perform(Pending& item, TimeNs now) {
       return host_.open_channel(NodeId{static_cast<uint16_t>(packet.open_channel.node)}, packet.serial);
     case abi::Op::kCpuTime:
       return is_origin() ? host_.cpu_time_elsewhere(packet.serial) : port_.reply(packet.serial, -EINVAL);
+    case abi::Op::kProcessImage:
+      return port_.reply(packet.serial, -EOPNOTSUPP);  // this job keeps no checkpoints
     case abi::Op::kStats: {
       abi::Packet answer{};
       answer.op = abi::Op::kReplyStats;

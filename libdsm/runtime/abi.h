@@ -60,6 +60,7 @@ enum class Op : uint32_t {
   kJoin = 15,        // a lone process to the launcher, on the socket that all processes of the job share; + fd: the launcher's end of the
                      //   process's control socket to be, where it answers (kReply)
   kCpuTime = 14,     // the reply's status: CPU time of the program's threads on the other nodes so far, in ns
+  kProcessImage = 16,   // + fd: the process image (process_image.h), the program stands still; answered when the checkpoint is kept or has failed
   // agent -> runtime
   kWelcome = 64,
   kReply = 65,
@@ -101,6 +102,9 @@ struct MapProtect {        // downgrades: answered when no other node can still 
 };
 struct MapRange {          // kMapRemove, kMapDrop, kFreeze, kThaw, kPin, kPinned
   uint64_t start, length;
+};
+struct ProcessImage {
+  uint64_t losses;         // things that a restart cannot bring back, named in the image
 };
 struct OpenChannel {
   uint32_t node;
@@ -152,6 +156,7 @@ struct Packet {
     MapProtect map_protect;
     MapRange range;
     OpenChannel open_channel;
+    ProcessImage process_image;
     Welcome welcome;
     Reply reply;
     ReplyStats stats;

@@ -11,6 +11,10 @@
 #include "libdsm/runtime/lock.h"
 #include "libdsm/runtime/program_map.h"
 
+namespace dsm::image {
+struct Range;   // process_image.h
+}
+
 namespace dsm::runtime {
 
 struct NativeRange;   // address_join.cc
@@ -52,6 +56,13 @@ class AddressSpace {
   // Before a fork, lock() held and the program's threads stopped: shared anonymous memory leaves the memfd, so that the child
   // can share it. -ENOMEM: some of it has not; the rest works either way.
   int64_t pin_shared();
+  // For process images: what ranges() does not say, and setting it in a new process. Then, in ascending order, each of the image's ranges of
+  // program memory (address_restore.cc); `file_fd` -1: none. 0 or -errno.
+  void describe_layout(uint64_t& top, uint64_t& break_start, uint64_t& break_now, uint32_t& lock_future) const;
+  void restore_layout(uint64_t top, uint64_t break_start, uint64_t break_now, bool lock_future);
+  int64_t restore_private(const image::Range& range, int file_fd, const uint8_t* content);
+  int64_t restore_file_read(const image::Range& range, int file_fd);
+  int64_t restore_pinned(const image::Range& range, int file_fd, const uint8_t* content);
   // For fork, checkpoints and /proc: hold lock() meanwhile.
   const ProgramMap& ranges() const { return map_; }
   uint64_t break_start() const { return break_start_; }

@@ -11,4 +11,5 @@
 #define DSM_CALL_NODE (DSM_CALL_BASE + 2)       /* () -> node of the calling thread */
 #define DSM_CALL_STATS (DSM_CALL_BASE + 3)      /* (struct dsm_stats *) -> 0, -EFAULT */
 #define DSM_CALL_MIGRATE (DSM_CALL_BASE + 4)    /* (node) -> 0, -EINVAL, -EBUSY */
-#define DSM_CALL_END (DSM_CALL_BASE + 5)
+#define DSM_CALL_CHECKPOINT (DSM_CALL_BASE + 5) /* () -> 0, 1 in the process made from it, -EBUSY, -ETIMEDOUT, -EOPNOTSUPP */
+#define DSM_CALL_END (DSM_CALL_BASE + 6)

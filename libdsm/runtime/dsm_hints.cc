@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "libdsm/runtime/dsm_hints.h"
 
+#include "libdsm/runtime/image_writer.h"
 #include "libdsm/runtime/migrate.h"
 #include "libdsm/runtime/runtime_process.h"
 #include "libdsm/runtime/uaccess.h"
@@ -29,6 +30,7 @@ int64_t dsm_call(Call& call) {
   if (call.number == DSM_CALL_STATS) return statistics(call.arg[0]);
   if (call.number == DSM_CALL_MIGRATE)
     return call.user != nullptr ? migrate_self(call, static_cast<uint32_t>(call.arg[0])) : -EINVAL;
+  if (call.number == DSM_CALL_CHECKPOINT) return take_checkpoint(call);
   return -ENOSYS;
 }
 

@@ -10,6 +10,7 @@
 
 #include "libdsm/runtime/channel_pool.h"
 #include "libdsm/runtime/core_dump.h"
+#include "libdsm/runtime/image_stop.h"
 #include "libdsm/runtime/runtime_log.h"
 #include "libdsm/runtime/migrate.h"
 #include "libdsm/runtime/runtime_process.h"
@@ -96,7 +97,9 @@ void on_signal(int, KernelSigInfo* info, UserContext* user) {
 void on_continue(int signal, KernelSigInfo* info, UserContext* user) {
   const LoneState& lone = process().lone;
   const bool is_first = !lone.alone && !lone.joined && current_thread().remote.kind != ThreadKind::kNativeChild;
-  if (is_first) sys(__NR_kill, sys(__NR_getppid), kSigCont);
+  // A restored process does not see the launcher, which is in another PID namespace and hears of it as its parent only.
+  const int64_t parent = sys(__NR_getppid);
+  if (is_first && parent > 0) sys(__NR_kill, parent, kSigCont);
   if (process().remote.signals.get(signal).handler > kHandlerIgnore) return on_signal(signal, info, user);
   current_thread().signals.nudged = true;
 }
@@ -339,6 +342,7 @@ extern "C" void dsm_deliver_pending(UserContext* user) {
   if ((word & kPendingMove) != 0) {
     __atomic_fetch_and(&word, ~kPendingMove, __ATOMIC_RELAXED);
     restart_interrupted(thread, *user);   // the kick may have interrupted a call
+    park_for_image(thread, *user);
     move_if_asked(thread, *user);
   }
 }

@@ -30,6 +30,8 @@ struct AltStack {        // the program's, as in stack_t
 struct ThreadSignals {
   uint32_t pending_word;   // not 0: something waits for this thread; checked by every interruptible system call
   uint32_t parked;         // 1 while the thread is stopped for a fork (stop_world.h)
+  enum class ImageState : uint32_t { kRunning = 0, kParked = 1, kReported = 2 };
+  ImageState image_state;  // stopped for a process image (image_stop.h)
   uint32_t in_kernel;      // 1 in a call that may sleep: the thread looks for a stop request before it goes on
   KernelSigInfo deferred;
   uint64_t virtual_mask;   // vessel only: the program's mask. At the origin the kernel's own mask is the program's

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "libdsm/runtime/image_writer.h"
+
+#include <asm-generic/errno.h>
+#include <linux/memfd.h>
+
+#include "libdsm/runtime/image_stop.h"
+#include "libdsm/runtime/register_frame.h"
+#include "libdsm/runtime/runtime_log.h"
+#include "libdsm/runtime/runtime_process.h"
+
+namespace dsm::runtime {
+namespace {
+
+constexpr uint64_t kInNewProcess = 1;   // what the call returns there
+
+int64_t hand_to_agent(int64_t file, uint64_t losses) {
+  abi::Packet packet = {};
+  packet.op = abi::Op::kProcessImage;
+  packet.process_image = {losses};
+  return process().control.request(packet, static_cast<int>(file));
+}
+
+}  // namespace
+
+int64_t write_process_image(Thread& self, uint32_t* losses) {
+  Process& process_state = process();
+  ImageBuilder builder(process_state.arena);
+  // The calling thread's own part needs nothing of the others.
+  add_thread(self, builder);
+  add_parked_threads(self, builder);
+  order_threads(builder);
+  {
+    LockGuard guard(process_state.memory.lock());
+    add_process(builder);
+    add_memory(builder);
+  }
+  add_posix_timers(builder);
+  add_files(builder);
+  add_children(builder);
+  *losses = builder.count(image::SectionKind::kLost);
+  const int64_t file = sys(__NR_memfd_create, "dsm-image", MFD_CLOEXEC);
+  if (is_error(file)) return file;
+  if (const int64_t error = builder.write_to(file); error != 0) {
+    sys(__NR_close, file);
+    return error;
+  }
+  return file;
+}
+
+int64_t take_checkpoint(Call& call) {
+  Thread& self = call.thread;
+  if (call.user == nullptr || is_vessel()) return -EBUSY;   // the thread runs on another node
+  if (process().lone.alone) return -EOPNOTSUPP;
+  Frame& frame = start_frame(self);
+  capture_frame(frame, *call.user);
+  frame.context.reg[kRax] = kInNewProcess;
+  if (const int64_t error = stop_for_image(self); error != 0) return error;
+  uint32_t losses = 0;
+  int64_t result = write_process_image(self, &losses);
+  if (!is_error(result)) {
+    const int64_t file = result;
+    result = hand_to_agent(file, losses);
+    sys(__NR_close, file);
+  }
+  release_from_image();
+  return result;
+}
+
+}  // namespace dsm::runtime
