@@ -88,23 +88,10 @@ void append_all(ArgumentList& list, const char* const* text) {
   detail::die(kExitNotExecutable);
 }
 
-void take_descriptors(const ApplicationStart& start) {
-  Process& self = process();
-  const char* text = start.descriptors;
-  self.control.open(to_private_fd(static_cast<int>(parse_decimal(&text))));
-  if (*text == ',') self.lone.launcher_fd = to_private_fd(static_cast<int>(parse_decimal(&++text)));
-  self.lone.joined = equal(text, ",1");
-  if (!start.again) return;
+void begin_again() {
   abi::Packet packet = {};
   packet.op = abi::Op::kExecBegin;
-  if (const int64_t error = self.control.request(packet); error != 0) fail("the agent refuses the new program (error %d)", -error);
-}
-
-void greet() {
-  open_memory_and_board();
-  greet_agent();
-  board::enter(current_thread(), abi::ThreadState::kRunning, process().welcome.node);
-  board::count_creation(process().welcome.node);
+  if (const int64_t error = process().control.request(packet); error != 0) fail("the agent refuses the new program (error %d)", -error);
 }
 
 struct Entry {
@@ -137,13 +124,14 @@ Entry prepare(const ApplicationStart& start) {
   if (start.alone)
     read_lone_spec(start.descriptors);
   else
-    take_descriptors(start);
+    take_descriptors(start.descriptors);
+  if (start.again) begin_again();
   clear_address_space();
   set_vdso_address(auxiliary, self.vdso_address);
   if (start.alone)
     take_virtual_cpus();
   else
-    greet();
+    greet_as_origin();
   if (self.welcome.origin_clock != 0) hide_vdso(auxiliary);
   signal_install();
   self.memory.initialise(self.arena, abi::kUserEnd);
@@ -157,6 +145,20 @@ Entry prepare(const ApplicationStart& start) {
 }
 
 }  // namespace
+
+void take_descriptors(const char* text) {
+  Process& self = process();
+  self.control.open(to_private_fd(static_cast<int>(parse_decimal(&text))));
+  if (*text == ',') self.lone.launcher_fd = to_private_fd(static_cast<int>(parse_decimal(&++text)));
+  self.lone.joined = equal(text, ",1");
+}
+
+void greet_as_origin() {
+  open_memory_and_board();
+  greet_agent();
+  board::enter(current_thread(), abi::ThreadState::kRunning, process().welcome.node);
+  board::count_creation(process().welcome.node);
+}
 
 void application_main(const ApplicationStart& start) {
   const Entry entry = prepare(start);

@@ -13,6 +13,11 @@ struct ApplicationStart {
   bool held;               // the program's path names a descriptor that ends with the execve
 };
 
+// "FD", "FD,L" or "FD,L,1": takes over the control socket and the launcher's.
+void take_descriptors(const char* text);
+// Memory, thread board, Hello and Welcome; the calling thread is on the board.
+void greet_as_origin();
+
 // Loads the program and enters it. Exits with 127 when it is missing and 126 when it cannot be executed.
 [[noreturn]] void application_main(const ApplicationStart& start);
 

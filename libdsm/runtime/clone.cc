@@ -139,7 +139,7 @@ Thread* prepare_fork(const CloneParent& parent, const channel::CloneRequest& req
   return child;
 }
 
-int64_t start_child(Thread& child, const channel::CloneRequest& request, void (*fn)(Thread*)) {
+int64_t start_child(Thread& child, const channel::CloneRequest& request, void (*fn)(Thread*), int32_t wanted_tid) {
   KernelCloneArgs args = {};
   args.flags = (request.flags & ~kEmulated) | CLONE_CHILD_CLEARTID | CLONE_CHILD_SETTID;
   args.child_tid = reinterpret_cast<uint64_t>(&child.kernel_tid);
@@ -149,6 +149,10 @@ int64_t start_child(Thread& child, const channel::CloneRequest& request, void (*
   args.stack = start_stack_bottom(child);
   args.stack_bytes = start_stack_top(child) - args.stack;
   args.cgroup = request.cgroup;
+  if (wanted_tid != 0) {
+    args.set_tid = reinterpret_cast<uint64_t>(&wanted_tid);
+    args.set_tid_count = 1;
+  }
   child.kernel_tid = -1;   // not free until the kernel clears it
   const uint64_t before = block_all_signals();
   const int64_t result = dsm_raw_clone(&args, sizeof args, fn, &child);

@@ -33,8 +33,9 @@ int64_t clone_program(CloneParent& parent, const channel::CloneRequest& request)
 Thread* prepare_child(const CloneParent& parent, const channel::CloneRequest& request);
 // The same for a process of its own.
 Thread* prepare_fork(const CloneParent& parent, const channel::CloneRequest& request);
-// Makes the child's kernel thread, which starts in fn on the stack of its block with all signals blocked.
-int64_t start_child(Thread& child, const channel::CloneRequest& request, void (*fn)(Thread*));
+// Makes the child's kernel thread, which starts in fn on the stack of its block with all signals blocked. `wanted_tid`: the tid that
+// it must have (a restored process); 0: any.
+int64_t start_child(Thread& child, const channel::CloneRequest& request, void (*fn)(Thread*), int32_t wanted_tid = 0);
 // In a child that is no thread of ours: goes on as an ordinary process.
 [[noreturn]] void continue_natively(Thread& child, bool own_actions);
 // A process of its own: a copy of the program's memory as of one instant (fork.cc).

@@ -3,10 +3,12 @@
 //   dsm-runtime app FD PROGRAM ARGV0 ARGV1...    the application, started by the launcher
 //   dsm-runtime exec FD PROGRAM ARGV0 ARGV1...   the same process again after an execve of the program (execute.cc)
 //   dsm-runtime child SPEC PROGRAM ARGV0 ...     a child of the program that is watched (lone_exec.cc)
+//   dsm-runtime restore FD IMAGE                 the application again, from a process image (image_restore.h)
 //   dsm-runtime vessel FD                        a vessel, started by its agent
 // FD is the control socket; "FD,L" and "FD,L,1": L is the launcher's, where children ask for agents, 1 says that this process was
 // a child itself. "exec-held", "child-held": the program's path names a descriptor that ends with the execve. Context: the only thread; on the kernel's stack only until its block exists.
 #include "libdsm/runtime/application.h"
+#include "libdsm/runtime/image_restore.h"
 #include "libdsm/runtime/runtime_log.h"
 #include "libdsm/runtime/runtime_process.h"
 #include "libdsm/runtime/strings.h"
@@ -42,13 +44,18 @@ void choose_role(void* stack) {
     self.control.open(to_private_fd(fd));
     vessel_main();
   }
+  if (argc == 4 && equal(role, "restore")) {
+    self.role = Role::kApplication;
+    const char* image = argv[3];
+    restore_main(argv[2], static_cast<int>(parse_decimal(&image)));
+  }
   const bool is_child = starts_with(role, "child"), again = starts_with(role, "exec");
   const bool held = equal(role, "exec-held") || equal(role, "child-held");
   if (argc >= 5 && (held || equal(role, "exec") || equal(role, "app") || equal(role, "child"))) {
     self.role = Role::kApplication;
     application_main({word, argv[2], is_child, again, held});
   }
-  log("started by dsm-launch and dsmd, not by hand: app FD PROGRAM ARGV... | vessel FD");
+  log("started by dsm-launch and dsmd, not by hand: app FD PROGRAM ARGV... | restore FD IMAGE | vessel FD");
   detail::die(kExitUsage);
 }
 
