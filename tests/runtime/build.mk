@@ -1,5 +1,6 @@
 # The runtime by itself: one node, a minimal agent, real programs.
-$(eval $(call tool,runtime_solo,tests/runtime/runtime_solo.cc))
+$(eval $(call tool,runtime_solo,tests/runtime/runtime_solo.cc tests/runtime/solo_agent.cc,dsm_tools dsm_os dsm_base,$(OBJ)/libdsm/runtime/process_image_check.o -lfmt -lelf -luring))
+$(O)/tests/runtime_solo: $(OBJ)/libdsm/runtime/process_image_check.o
 $(eval $(call tool,address_ops,tests/runtime/address_ops.cc,,$(NO_SAN)))
 $(eval $(call tool,file_family,tests/runtime/file_family.c,,$(NO_SAN)))
 $(eval $(call tool,static_program,tests/runtime/link_kinds.c,,$(NO_SAN) -static))

@@ -2,18 +2,20 @@
 // Runs a program under the runtime on one node, with the smallest agent that keeps the contract of abi.h: everything stays
 // native at the origin, so every program must behave as it does alone.
 //
-//   runtime_solo [--cpus N] [--stats] RUNTIME PROGRAM ARG...
+//   runtime_solo [--cpus N] [--stats] [--keep FOLDER [--end]] RUNTIME PROGRAM ARG...
+//   runtime_solo [--cpus N] [--stats] [--keep FOLDER [--end]] --restore FOLDER RUNTIME
 //
+// --keep: checkpoints that the program takes (DSM_CALL_CHECKPOINT) go to FOLDER; --end: it is killed at the first, as by a crash, and the
+// exit status is 0. --restore: the program of the checkpoint in FOLDER goes on, in a PID namespace of its own.
 // The exit status is the program's (128 + signal when it was killed). The agent checks the order of the runtime's requests: a range that
 // is added twice, or changed or dropped where nothing was added, ends the run with status 3.
 #include <fcntl.h>
-#include <linux/userfaultfd.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -22,193 +24,16 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <map>
+#include <fstream>
+#include <iterator>
 #include <string>
 #include <vector>
 
-#include "libdsm/runtime/abi.h"
-
-namespace abi = dsm::abi;
+#include "libdsm/runtime/process_image.h"
+#include "tests/runtime/solo_agent.h"
+#include "tools/common/id_space.h"
 
 namespace {
-
-constexpr int kExitContract = 3;
-
-[[noreturn]] void contract_broken(const char* what, uint64_t start, uint64_t length) {
-  fprintf(stderr, "runtime_solo: contract broken: %s %lx+%lx\n", what, start, length);
-  _exit(kExitContract);
-}
-
-// Which addresses the runtime has added.
-class Ranges {
- public:
-  void add(uint64_t start, uint64_t end) {
-    auto next = range_.lower_bound(start);
-    if (next != range_.end() && next->first < end) contract_broken("added twice", start, end - start);
-    if (next != range_.begin() && std::prev(next)->second > start) contract_broken("added twice", start, end - start);
-    range_[start] = end;
-  }
-  void remove(uint64_t start, uint64_t end) {
-    auto at = range_.lower_bound(start);
-    if (at != range_.begin() && std::prev(at)->second > start) --at;
-    while (at != range_.end() && at->first < end) {
-      const auto [from, to] = *at;
-      at = range_.erase(at);
-      if (from < start) range_[from] = start;
-      if (to > end) range_[end] = to;
-    }
-  }
-  bool covers(uint64_t start, uint64_t end) const {
-    while (start < end) {
-      auto next = range_.upper_bound(start);
-      if (next == range_.begin() || std::prev(next)->second <= start) return false;
-      start = std::prev(next)->second;
-    }
-    return true;
-  }
-  void clear() { range_.clear(); }
-
- private:
-  std::map<uint64_t, uint64_t> range_;
-};
-
-class SoloAgent {
- public:
-  SoloAgent(int control, unsigned cpus) : control_(control), cpus_(cpus) {}
-
-  void on_control() {
-    abi::Packet packet = {};
-    char rights[CMSG_SPACE(4 * sizeof(int))];
-    iovec vector = {&packet, sizeof packet};
-    msghdr message = {};
-    message.msg_iov = &vector;
-    message.msg_iovlen = 1;
-    message.msg_control = rights;
-    message.msg_controllen = sizeof rights;
-    const ssize_t got = recvmsg(control_, &message, MSG_CMSG_CLOEXEC);
-    if (got <= 0) {
-      closed_ = true;
-      return;
-    }
-    std::vector<int> fds;
-    for (cmsghdr* c = CMSG_FIRSTHDR(&message); c != nullptr; c = CMSG_NXTHDR(&message, c))
-      for (size_t i = 0; i < (c->cmsg_len - CMSG_LEN(0)) / sizeof(int); i++)
-        fds.push_back(reinterpret_cast<int*>(CMSG_DATA(c))[i]);
-    requests_++;
-    handle(packet, fds);
-    for (int fd : fds) close(fd);
-    if (send(control_, &packet, sizeof packet, MSG_NOSIGNAL) < 0) closed_ = true;
-  }
-
-  void on_faults() {
-    uffd_msg event[16];
-    const ssize_t got = read(userfault_, event, sizeof event);
-    for (ssize_t i = 0; i < got / static_cast<ssize_t>(sizeof event[0]); i++) {
-      const uint64_t page = event[i].arg.pagefault.address & ~(abi::kPageSize - 1);
-      const uint64_t flags = event[i].arg.pagefault.flags;
-      faults_++;
-      if ((flags & UFFD_PAGEFAULT_FLAG_MINOR) != 0) {
-        uffdio_continue request = {{page, abi::kPageSize}, 0, 0};
-        if (ioctl(userfault_, UFFDIO_CONTINUE, &request) != 0 && errno == EEXIST) wake(page);
-      } else if ((flags & UFFD_PAGEFAULT_FLAG_WP) != 0) {
-        uffdio_writeprotect request = {{page, abi::kPageSize}, 0};
-        ioctl(userfault_, UFFDIO_WRITEPROTECT, &request);
-      } else {
-        contract_broken("missing fault in a native block at", page, abi::kPageSize);
-      }
-    }
-  }
-
-  int userfault() const { return userfault_; }
-  bool closed() const { return closed_; }
-  unsigned long requests() const { return requests_; }
-  unsigned long faults() const { return faults_; }
-
- private:
-  void handle(abi::Packet& packet, std::vector<int>& fds) {
-    switch (packet.op) {
-      case abi::Op::kHello:
-        if (fds.size() != 3 || packet.hello.version != abi::kVersion) contract_broken("hello", fds.size(), 0);
-        userfault_ = fds[0];
-        memory_ = fds[1];
-        fds.erase(fds.begin(), fds.begin() + 2);
-        packet.op = abi::Op::kWelcome;
-        welcome(packet.welcome, packet.hello.pid);
-        return;
-      case abi::Op::kStats:
-        packet.op = abi::Op::kReplyStats;
-        packet.stats = {};
-        packet.stats.read_faults = faults_;
-        return;
-      default:
-        break;
-    }
-    const int64_t status = change(packet);
-    packet.op = abi::Op::kReply;
-    packet.reply.status = status;
-  }
-
-  void welcome(abi::Welcome& welcome, int pid) const {
-    welcome = {};
-    welcome.version = abi::kVersion;
-    welcome.nodes = welcome.hosts = 1;
-    welcome.total_cpus = cpus_;
-    welcome.app_pid = pid;
-    welcome.place = abi::kPlaceLocal;
-    welcome.cpus_of_node[0] = cpus_;
-  }
-
-  int64_t change(const abi::Packet& packet) {
-    const uint64_t start = packet.range.start, length = packet.range.length;
-    switch (packet.op) {
-      case abi::Op::kMapAdd: {
-        ranges_.add(start, start + length);
-        if (packet.map_add.kind != abi::MapKind::kPrivate) return 0;
-        uffdio_register request = {{start, length}, UFFDIO_REGISTER_MODE_MINOR | UFFDIO_REGISTER_MODE_WP, 0};
-        return ioctl(userfault_, UFFDIO_REGISTER, &request) == 0 ? 0 : -errno;
-      }
-      case abi::Op::kMapProtect:
-        if (!ranges_.covers(start, start + length)) contract_broken("protected but not added", start, length);
-        return 0;
-      case abi::Op::kMapDrop:
-        if (!ranges_.covers(start, start + length)) contract_broken("dropped but not added", start, length);
-        return punch(start, length);
-      case abi::Op::kMapRemove:
-        ranges_.remove(start, start + length);
-        return punch(start, length);
-      case abi::Op::kExecBegin:
-        ranges_.clear();
-        close(userfault_);
-        close(memory_);
-        userfault_ = memory_ = -1;
-        return 0;
-      case abi::Op::kPinned:
-        return punch(start, length);
-      case abi::Op::kPin:
-      case abi::Op::kFreeze:
-      case abi::Op::kThaw:
-        return 0;
-      default:
-        return -ENOSYS;
-    }
-  }
-
-  int64_t punch(uint64_t start, uint64_t length) const {
-    const auto offset = static_cast<off_t>(start), bytes = static_cast<off_t>(length);
-    return fallocate(memory_, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, bytes) == 0 ? 0 : -errno;
-  }
-
-  void wake(uint64_t page) const {
-    uffdio_range range = {page, abi::kPageSize};
-    ioctl(userfault_, UFFDIO_WAKE, &range);
-  }
-
-  int control_, userfault_ = -1, memory_ = -1;
-  unsigned cpus_;
-  bool closed_ = false;
-  Ranges ranges_;
-  unsigned long requests_ = 0, faults_ = 0;
-};
 
 std::string find_program(const std::string& name) {
   if (name.find('/') != std::string::npos) return name;
@@ -241,36 +66,93 @@ pid_t start(int control, const char* runtime, char** program) {
   _exit(1);
 }
 
+struct Options {
+  unsigned cpus = static_cast<unsigned>(sysconf(_SC_NPROCESSORS_ONLN));
+  bool stats = false, end_at_checkpoint = false;
+  std::string keep, restore;
+};
+
+// Whoever is asked for an image gets the bytes of the file, and the pid that it needs.
+pid_t read_image(const std::string& path, int* image) {
+  std::ifstream file(path, std::ios::binary);
+  const std::string bytes((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  dsm::image::View view;
+  if (const char* bad = dsm::image::check_process_image(bytes.data(), bytes.size(), &view)) {
+    fprintf(stderr, "runtime_solo: %s: %s\n", path.c_str(), bad);
+    exit(1);
+  }
+  *image = memfd_create("image", MFD_CLOEXEC);
+  if (write(*image, bytes.data(), bytes.size()) != static_cast<ssize_t>(bytes.size())) exit(1);
+  return view.process->pid;
+}
+
+pid_t restore(const dsm::tools::IdSpace& space, int control, const char* runtime, const std::string& folder) {
+  int image = -1;
+  const pid_t wanted = read_image(folder + "/process", &image);
+  auto started = space.start(wanted, [&] {
+    personality(ADDR_NO_RANDOMIZE);
+    fcntl(control, F_SETFD, 0);
+    fcntl(image, F_SETFD, 0);
+    const std::string fd = std::to_string(control), image_fd = std::to_string(image);
+    execl(runtime, runtime, "restore", fd.c_str(), image_fd.c_str(), nullptr);
+    perror(runtime);
+  });
+  close(image);
+  if (started) return *started;
+  fprintf(stderr, "runtime_solo: %s\n", started.error().what.c_str());
+  exit(1);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
-  unsigned cpus = static_cast<unsigned>(sysconf(_SC_NPROCESSORS_ONLN));
-  bool stats = false;
+  Options options;
   int next = 1;
   for (; next < argc && strncmp(argv[next], "--", 2) == 0; next++) {
-    if (strcmp(argv[next], "--stats") == 0) stats = true;
-    if (strcmp(argv[next], "--cpus") == 0 && next + 1 < argc) cpus = static_cast<unsigned>(atoi(argv[++next]));
+    const std::string name = argv[next];
+    if (name == "--stats") options.stats = true;
+    if (name == "--end") options.end_at_checkpoint = true;
+    if (name == "--cpus" && next + 1 < argc) options.cpus = static_cast<unsigned>(atoi(argv[++next]));
+    if (name == "--keep" && next + 1 < argc) options.keep = argv[++next];
+    if (name == "--restore" && next + 1 < argc) options.restore = argv[++next];
   }
-  if (argc - next < 2) {
-    fprintf(stderr, "usage: runtime_solo [--cpus N] [--stats] RUNTIME PROGRAM ARG...\n");
+  if (argc - next < (options.restore.empty() ? 2 : 1)) {
+    fprintf(stderr, "usage: runtime_solo [--cpus N] [--stats] [--keep FOLDER [--end]] {RUNTIME PROGRAM ARG... | --restore FOLDER RUNTIME}\n");
     return 2;
   }
   int pair[2];
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) return 1;
-  const pid_t pid = start(pair[1], argv[next], argv + next + 1);
+  dsm::tools::IdSpace space;
+  if (!options.restore.empty()) {
+    auto made = dsm::tools::IdSpace::make();
+    if (!made) {
+      fprintf(stderr, "runtime_solo: %s\n", made.error().what.c_str());
+      return 1;
+    }
+    space = std::move(*made);
+  }
+  const pid_t pid = space ? restore(space, pair[1], argv[next], options.restore) : start(pair[1], argv[next], argv + next + 1);
   close(pair[1]);
   const int child = static_cast<int>(syscall(SYS_pidfd_open, pid, 0));
 
-  SoloAgent agent(pair[0], cpus);
+  dsm::tests::SoloAgent agent(pair[0], options.cpus);
+  agent.keep_in(options.keep, options.end_at_checkpoint);
+  agent.load_from(options.restore);
   for (;;) {
     pollfd wait[] = {{agent.closed() ? -1 : pair[0], POLLIN, 0}, {agent.userfault(), POLLIN, 0}, {child, POLLIN, 0}};
     if (poll(wait, 3, -1) < 0 && errno != EINTR) return 1;
     if ((wait[0].revents & (POLLIN | POLLHUP)) != 0) agent.on_control();
+    if (options.end_at_checkpoint && agent.kept() > 0) kill(pid, SIGKILL);
     if ((wait[1].revents & POLLIN) != 0) agent.on_faults();
     if ((wait[2].revents & POLLIN) != 0) break;
   }
   int status = 0;
   waitpid(pid, &status, 0);
-  if (stats) fprintf(stderr, "runtime_solo: %lu requests, %lu faults\n", agent.requests(), agent.faults());
+  if (space) {
+    space.close();
+    waitpid(space.keeper(), nullptr, 0);
+  }
+  if (options.stats) fprintf(stderr, "runtime_solo: %lu requests, %lu faults\n", agent.requests(), agent.faults());
+  if (options.end_at_checkpoint && agent.kept() > 0) return 0;
   return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
