@@ -60,7 +60,7 @@ class FileWriter {
 
   // The program's lowest descriptor that is not below `fd`, or -1. The list of /proc would need a descriptor itself.
   static int64_t next_open(int64_t fd) {
-    char path[] = "/proc/self/fd";
+    char path[] = "/proc/thread-self/fd";
     const int64_t folder = sys(__NR_openat, AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     RT_CHECK(!is_error(folder));
     int64_t lowest = -1;
@@ -84,12 +84,12 @@ class FileWriter {
   }
 
   void see(int fd, SeenDescriptor& seen) {
-    char path[48];
+    char path[64];
     seen.fd = fd;
-    TextBuffer(path, sizeof path).text("/proc/self/fd/").decimal(fd);
+    TextBuffer(path, sizeof path).text("/proc/thread-self/fd/").decimal(fd);
     const int64_t length = sys(__NR_readlinkat, AT_FDCWD, path, name_, sizeof name_ - 1);
     name_[length > 0 ? length : 0] = 0;
-    TextBuffer(path, sizeof path).text("/proc/self/fdinfo/").decimal(fd);
+    TextBuffer(path, sizeof path).text("/proc/thread-self/fdinfo/").decimal(fd);
     read_small_file(path, details_, kMostDetails);
     RT_MUST(sys(__NR_fstat, fd, &seen.status));
     seen.name = name_;
@@ -174,8 +174,8 @@ class FileWriter {
   bool copy_nameless(const SeenDescriptor& seen, image::OpenFile& out) {
     const auto bytes = static_cast<uint64_t>(seen.status.st_size);
     if (bytes > kMostNameless || !builder_.has_room(bytes)) return false;
-    char link[48];
-    TextBuffer(link, sizeof link).text("/proc/self/fd/").decimal(seen.fd);
+    char link[64];
+    TextBuffer(link, sizeof link).text("/proc/thread-self/fd/").decimal(seen.fd);
     const int64_t reader = sys(__NR_openat, AT_FDCWD, link, O_RDONLY | O_CLOEXEC);
     if (is_error(reader)) return false;
     constexpr int kGetSeals = 1034;

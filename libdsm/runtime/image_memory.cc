@@ -35,8 +35,8 @@ struct Writer {
 
   // The name of the file behind a range, if it still has one.
   bool name_file(image::Range& out, const FileReference& file) {
-    char link[48], path[kPathBytes];
-    TextBuffer(link, sizeof link).text("/proc/self/fd/").decimal(file.fd);
+    char link[64], path[kPathBytes];
+    TextBuffer(link, sizeof link).text("/proc/thread-self/fd/").decimal(file.fd);
     const int64_t length = sys(__NR_readlinkat, AT_FDCWD, link, path, sizeof path - 1);
     if (length <= 0 || path[0] != '/') return false;
     path[length] = 0;
@@ -121,7 +121,7 @@ struct Writer {
 void add_memory(ImageBuilder& builder) {
   const ProgramMap& ranges = process().memory.ranges();
   Writer writer = {builder};
-  MapsReader reader("/proc/self/maps");
+  MapsReader reader("/proc/thread-self/maps");
   for (size_t i = 0; i < ranges.size(); i++) {
     const Range& range = ranges.at(i);
     if ((range.flags & kRangeRuntime) != 0) continue;

@@ -50,10 +50,10 @@ image::Span whole_file(ImageBuilder& builder, const char* path, uint64_t most) {
   return span;
 }
 
-// Fields 26 (startcode) ... 28 (startstack) and 45, 46 (start_data, end_data) of /proc/self/stat.
+// Fields 26 (startcode) ... 28 (startstack) and 45, 46 (start_data, end_data) of /proc/thread-self/stat.
 void add_image_bounds(image::Process& out) {
   char text[2048];
-  if (is_error(read_small_file("/proc/self/stat", text, sizeof text))) return;
+  if (is_error(read_small_file("/proc/thread-self/stat", text, sizeof text))) return;
   const char* at = text;
   for (const char* c = text; *c != 0; c++)
     if (*c == ')') at = c + 1;   // the name may contain blanks and parentheses
@@ -121,14 +121,26 @@ void add_process(ImageBuilder& builder) {
   add_image_bounds(out);
   out.program_path = builder.text(self.program_path);
   out.folder = folder(builder);
-  out.arguments = whole_file(builder, "/proc/self/cmdline", kMostStrings);
-  out.environment = whole_file(builder, "/proc/self/environ", kMostStrings);
-  out.auxiliary = whole_file(builder, "/proc/self/auxv", image::kMostAuxiliary - 16);
+  out.arguments = whole_file(builder, "/proc/thread-self/cmdline", kMostStrings);
+  out.environment = whole_file(builder, "/proc/thread-self/environ", kMostStrings);
+  out.auxiliary = whole_file(builder, "/proc/thread-self/auxv", image::kMostAuxiliary - 16);
   builder.add(SectionKind::kProcess, out);
   add_limits(builder);
   add_intervals(builder);
   add_actions(builder);
 }
+
+namespace {
+
+// The kernel lists them in no order to rely on.
+void insert_by_id(ImageBuilder& builder, const image::PosixTimer& timer) {
+  uint32_t at = builder.add(SectionKind::kTimers, timer);
+  auto* const timers = builder.records<image::PosixTimer>(SectionKind::kTimers);
+  for (; at > 0 && timers[at - 1].id > timer.id; at--) timers[at] = timers[at - 1];
+  timers[at] = timer;
+}
+
+}  // namespace
 
 // /proc/self/timers has four lines a timer: ID, signal (number/value), notify (how/pid.tid), ClockID.
 void add_posix_timers(ImageBuilder& builder) {
@@ -169,7 +181,7 @@ void add_posix_timers(ImageBuilder& builder) {
     timer.interval_ns = value[1];
     timer.left_s = value[2];
     timer.left_ns = value[3];
-    builder.add(SectionKind::kTimers, timer);
+    insert_by_id(builder, timer);
   }
   process().arena.give_back(text, kMostText);
 }

@@ -45,9 +45,10 @@ class PendingQueue {
   void put_back(bool to_process) const {
     const int64_t pid = sys(__NR_getpid), tid = sys(__NR_gettid);
     for (unsigned i = 0; i < count_; i++) {
-      if (to_process)
-        sys(__NR_rt_sigqueueinfo, pid, info_[i].signo, &info_[i]);
-      else
+      // Only the main thread may queue what looks like the kernel's own; else its data is lost.
+      if (to_process && is_error(sys(__NR_rt_sigqueueinfo, pid, info_[i].signo, &info_[i])))
+        sys(__NR_kill, pid, info_[i].signo);
+      else if (!to_process)
         sys(__NR_rt_tgsigqueueinfo, pid, tid, info_[i].signo, &info_[i]);
     }
   }
@@ -62,7 +63,14 @@ class PendingQueue {
   unsigned count_ = 0;
 };
 
-// All signals of the program are blocked. The main thread tells the process's, too: only it may queue them again as they were.
+// The main thread tells the process's signals, too, since only it may queue all of them again as they were; the calling one where
+// the main thread has ended.
+bool tells_shared(const Thread& thread) {
+  if (thread.tid == process().pid) return true;
+  return thread.signals.image_state == ThreadSignals::ImageState::kRunning && process().threads.find(process().pid) == nullptr;
+}
+
+// All signals of the program are blocked.
 void add_pending(Thread& thread, ImageBuilder& builder) {
   Arena& arena = process().arena;
   {
@@ -72,7 +80,7 @@ void add_pending(Thread& thread, ImageBuilder& builder) {
   }
   PendingQueue own(arena), shared(arena);
   own.take_all("SigPnd:");
-  if (thread.tid == process().pid) shared.take_all("ShdPnd:");
+  if (tells_shared(thread)) shared.take_all("ShdPnd:");
   own.put_back(false);
   shared.put_back(true);
   own.describe(builder, thread.tid);

@@ -8,6 +8,7 @@
 #include "libdsm/runtime/register_frame.h"
 #include "libdsm/runtime/runtime_log.h"
 #include "libdsm/runtime/runtime_process.h"
+#include "libdsm/runtime/signals.h"
 
 namespace dsm::runtime {
 namespace {
@@ -56,6 +57,8 @@ int64_t take_checkpoint(Call& call) {
   capture_frame(frame, *call.user);
   frame.context.reg[kRax] = kInNewProcess;
   if (const int64_t error = stop_for_image(self); error != 0) return error;
+  // As for those that are parked: the program's signals wait in the kernel, where they are seen.
+  const uint64_t mask = exchange_kernel_mask(~(kSynchronousSignals | kReservedSignals));
   uint32_t losses = 0;
   int64_t result = write_process_image(self, &losses);
   if (!is_error(result)) {
@@ -63,6 +66,7 @@ int64_t take_checkpoint(Call& call) {
     result = hand_to_agent(file, losses);
     sys(__NR_close, file);
   }
+  exchange_kernel_mask(mask);
   release_from_image();
   return result;
 }

@@ -2,7 +2,7 @@
 // Writes the process image (process_image.h): everything that a new process needs to become this one, but for its pages.
 //
 // Context: one thread of the program at the origin, in its trap handler, holding no lock; all others parked (image_stop.h), unless
-// noted. What cannot be brought back is named in the image, never left out in silence.
+// noted. /proc/thread-self is asked, not /proc/self: that is the main thread, which may have ended. What cannot be brought back is named in the image, never left out in silence.
 #pragma once
 #include "libdsm/runtime/dispatch.h"
 #include "libdsm/runtime/image_builder.h"
