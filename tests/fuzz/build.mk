@@ -18,6 +18,9 @@ $(eval $(call fuzz_target,checkpoint,$(filter-out %/job_store.cc %/prune.cc,$(wi
 $(eval $(call fuzz_target,elf,libdsm/runtime/elf_check.cc $(fuzz_base),dsm_os dsm_base,$(OBJ)/libdsm/runtime/elf_check.o -luring))
 $(O)/tests/fuzz_elf: $(OBJ)/libdsm/runtime/elf_check.o
 
+$(eval $(call fuzz_target,image,libdsm/runtime/process_image_check.cc $(fuzz_base),dsm_os dsm_base,$(OBJ)/libdsm/runtime/process_image_check.o -luring))
+$(O)/tests/fuzz_image: $(OBJ)/libdsm/runtime/process_image_check.o
+
 # Whole files: programs with damaged headers under the runtime, beside the kernel's own opinion of each.
 CHECKS += elf_mutants|120 beside|python3 tests/fuzz/elf_mutants.py $(O) --seconds 10
 SOAKS  += elf_mutants|900|python3 tests/fuzz/elf_mutants.py $(O) --seconds 600
