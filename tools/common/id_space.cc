@@ -127,7 +127,7 @@ void sleep_a_while() {
   if (child == 0) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     pollfd owner{alive, 0, 0};
-    if (poll(&owner, 1, 0) != 0) _exit(125);   // the owner was gone before the line above
+    if (poll(&owner, 1, 0) != 0) _exit(125);   // it hangs up: the owner was gone before the line above
     run();
     _exit(125);
   }
@@ -174,7 +174,10 @@ Result<IdSpace> IdSpace::make(pid_t last_pid) {
 Result<pid_t> IdSpace::start(pid_t pid, const std::function<void()>& run) const {
   const os::Fd keeper(static_cast<int>(syscall(SYS_pidfd_open, keeper_, 0)));
   if (!keeper) return system_error("pidfd_open", errno);
-  return with_helper([&](const Helper& helper) { start_inside(helper, keeper.get(), own_users_, alive_.get(), pid, run); });
+  return with_helper([&](const Helper& helper) {
+    ::close(hold_.get());   // from here on its only writer is the owner
+    start_inside(helper, keeper.get(), own_users_, alive_.get(), pid, run);
+  });
 }
 
 }  // namespace dsm::tools

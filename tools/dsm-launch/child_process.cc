@@ -55,19 +55,49 @@ void die_with_parent(pid_t parent) {
   if (getppid() != parent) _exit(125);   // it was gone before the line above
 }
 
+// A child that runs `run`, and exits with 125 if that returns; in `space` as `wanted`, if there is one.
+Result<pid_t> start_child(const IdSpace* space, pid_t wanted, const std::function<void()>& run) {
+  if (space != nullptr) return space->start(wanted, run);
+  const pid_t pid = fork();
+  if (pid < 0) return system_error("fork", errno);
+  if (pid > 0) return pid;
+  run();
+  _exit(125);
+}
+
+std::string descriptors_of(const AppCommand& command) {
+  std::string descriptors = std::to_string(command.agent_fd);
+  if (command.join_fd >= 0) descriptors += "," + std::to_string(command.join_fd);
+  return descriptors;
+}
+
+Result<pid_t> start_runtime(const AppCommand& command, const std::vector<std::string>& words, const IdSpace* space, pid_t wanted, int image_fd) {
+  const auto argv = c_strings(words);
+  const auto envp = c_strings(command.environment);
+  ExecWatch watch;
+  if (!watch.make()) return system_error("pipe", errno);
+  const pid_t parent = getpid();
+  auto pid = start_child(space, wanted, [&] {
+    if (space == nullptr) die_with_parent(parent);
+    personality(ADDR_NO_RANDOMIZE);
+    for (const int inherited : {command.agent_fd, command.join_fd, image_fd})
+      if (inherited >= 0) fcntl(inherited, F_SETFD, 0);
+    sigprocmask(SIG_SETMASK, &command.mask, nullptr);
+    execve(command.runtime.c_str(), argv.data(), envp.data());
+    watch.report_and_exit();
+  });
+  const int code = watch.outcome();
+  if (!pid) return pid.error();
+  if (code != 0) return system_error("exec " + command.runtime, code);
+  return pid;
+}
+
 }  // namespace
 
-Result<AgentChild> start_agent(const std::string& path, int inherited) {
+Result<AgentChild> start_agent(const std::string& path, int inherited, const IdSpace* space) {
   int pair[2];
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair)) return system_error("socketpair", errno);
-  const pid_t pid = fork();
-  if (pid < 0) {
-    const int code = errno;
-    close(pair[0]);
-    close(pair[1]);
-    return system_error("fork", code);
-  }
-  if (pid == 0) {
+  auto pid = start_child(space, 0, [&] {
     setsid();   // a Ctrl-C is the program's business
     dup2(pair[1], 0);
     dup2(pair[1], 1);
@@ -76,12 +106,15 @@ Result<AgentChild> start_agent(const std::string& path, int inherited) {
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, nullptr);
     char* argv[] = {const_cast<char*>("dsmd"), nullptr};
-    execv(path.c_str(), argv);
-    _exit(125);   // the closed control stream tells the launcher
-  }
+    execv(path.c_str(), argv);   // if it fails, the closed control stream tells the launcher
+  });
   close(pair[1]);
+  if (!pid) {
+    close(pair[0]);
+    return pid.error();
+  }
   fcntl(pair[0], F_SETFL, O_NONBLOCK);
-  return AgentChild{pid, pair[0]};
+  return AgentChild{*pid, pair[0]};
 }
 
 Result<AgentChild> start_stream_child(const std::vector<std::string>& command, int errors) {
@@ -120,28 +153,13 @@ Result<AgentChild> start_stream_child(const std::vector<std::string>& command, i
 }
 
 Result<pid_t> start_app(const AppCommand& command) {
-  std::string descriptors = std::to_string(command.agent_fd);
-  if (command.join_fd >= 0) descriptors += "," + std::to_string(command.join_fd);
-  std::vector<std::string> words = {"dsm-runtime", "app", descriptors, command.program};
+  std::vector<std::string> words = {"dsm-runtime", "app", descriptors_of(command), command.program};
   words.insert(words.end(), command.arguments.begin(), command.arguments.end());
-  const auto argv = c_strings(words);
-  const auto envp = c_strings(command.environment);
-  ExecWatch watch;
-  if (!watch.make()) return system_error("pipe", errno);
-  const pid_t parent = getpid();
-  const pid_t pid = fork();
-  if (pid < 0) return system_error("fork", errno);
-  if (pid == 0) {
-    die_with_parent(parent);
-    personality(ADDR_NO_RANDOMIZE);
-    fcntl(command.agent_fd, F_SETFD, 0);
-    if (command.join_fd >= 0) fcntl(command.join_fd, F_SETFD, 0);
-    sigprocmask(SIG_SETMASK, &command.mask, nullptr);
-    execve(command.runtime.c_str(), argv.data(), envp.data());
-    watch.report_and_exit();
-  }
-  if (const int code = watch.outcome()) return system_error("exec " + command.runtime, code);
-  return pid;
+  return start_runtime(command, words, nullptr, 0, -1);
+}
+
+Result<pid_t> start_restored_app(const AppCommand& command, const IdSpace& space, pid_t pid, int image_fd) {
+  return start_runtime(command, {"dsm-runtime", "restore", descriptors_of(command), std::to_string(image_fd)}, &space, pid, image_fd);
 }
 
 void close_all_but(std::vector<int> kept) {

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "libdsm/base/result.h"
+#include "tools/common/id_space.h"
 
 namespace dsm::tools {
 
@@ -19,8 +20,9 @@ struct AgentChild {
   int control;   // non-blocking stream, ours to close
 };
 
-// `inherited`: a descriptor the agent keeps under the same number, or -1. Every other descriptor is closed in it.
-Result<AgentChild> start_agent(const std::string& path, int inherited);
+// `inherited`: a descriptor the agent keeps under the same number, or -1. Every other descriptor is closed in it. `space`: where it runs; the
+// agent of a restored program must name that program's threads as they name themselves.
+Result<AgentChild> start_agent(const std::string& path, int inherited, const IdSpace* space = nullptr);
 
 // Any other command that carries a control stream over its stdin and stdout; found as execvp would, stderr is `errors`. It is
 // killed when the launcher ends, however that is.
@@ -37,6 +39,10 @@ struct AppCommand {
 };
 
 Result<pid_t> start_app(const AppCommand& command);
+
+// The program again, from its process image: `image_fd` holds it, `pid` is the pid in it. program, arguments and environment of `command` do
+// not count. The answer is the launcher's name for the process.
+Result<pid_t> start_restored_app(const AppCommand& command, const IdSpace& space, pid_t pid, int image_fd);
 
 // In a child that executes nothing: closes all descriptors but 0, 1, 2 and these.
 void close_all_but(std::vector<int> kept);
