@@ -37,7 +37,25 @@ const image::View& image_of_process() { return *process().remote.restoring; }
 
 const image::Thread& record_of(const Thread& thread) { return image_of_process().threads[thread.remote.image_index]; }
 
+uint64_t enabled_features() {
+  uint32_t low, high;
+  asm volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+  return uint64_t{high} << 32 | low;
+}
+
+// The kernel restores nothing but the oldest registers from a frame that it does not like, and says nothing.
+void check_registers(const image::Thread& from, const image::View& view) {
+  constexpr uint32_t kSoftwareBytes = 464, kLegacyBytes = 512;   // struct _fpx_sw_bytes: magic, size, then the features
+  if (from.registers.bytes <= kLegacyBytes) return;
+  uint64_t features;
+  memcpy(&features, view.data(from.registers) + kSoftwareBytes + 8, sizeof features);
+  if ((features & ~enabled_features()) == 0) return;
+  fail("the program was saved on a processor with more registers than this one has (XSAVE features %x, here %x): restart it on one that has them",
+       features, enabled_features());
+}
+
 void take_over(Thread& thread, const image::Thread& from, const image::View& view) {
+  check_registers(from, view);
   Frame& frame = start_frame(thread);
   frame.context = from.context;
   frame.fs_base = from.fs_base;

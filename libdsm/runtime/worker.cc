@@ -39,6 +39,9 @@ void adopt(Thread& thread, const channel::Spawn& spawn) {
 
 [[noreturn]] void run(Thread& thread, const channel::Spawn& spawn, const uint8_t* fp, size_t fp_bytes) {
   adopt(thread, spawn);
+  // As the program's process names itself, which is what its threads must hear: in a PID namespace (a restored program) the
+  // launcher names it otherwise.
+  store_relaxed(process().pid, spawn.pid);
   Frame& frame = start_frame(thread);
   unpack_registers(frame, spawn.registers, fp, fp_bytes);
   frame.context.mask = 0;   // the vessel's kernel holds nothing back from the program's thread
