@@ -8,10 +8,13 @@ $(eval $(call tool,static_pie_program,tests/runtime/link_kinds.c,,$(NO_SAN) -sta
 $(eval $(call tool,fixed_address_program,tests/runtime/link_kinds.c,,$(NO_SAN) -no-pie))
 $(eval $(call tool,checkpoint_kinds,tests/runtime/checkpoint_kinds.c tests/runtime/checkpoint_files.c,,$(NO_SAN)))
 $(eval $(call tool,checkpoint_threads,tests/runtime/checkpoint_threads.c,,$(NO_SAN)))
+$(eval $(call tool,restoring_runtime,tests/runtime/restoring_runtime.cc tests/runtime/solo_agent.cc,,$(OBJ)/libdsm/runtime/process_image_check.o))
+$(O)/tests/restoring_runtime: $(OBJ)/libdsm/runtime/process_image_check.o
 CFLAGS_tests_runtime := $(NO_SAN)
 FLAGS_tests_runtime_address_ops := $(NO_SAN)
 
 CHECKS += runtime_solo|300|python3 tests/runtime/solo_cases.py $(O)
 CHECKS += checkpoint_cases|400|python3 tests/runtime/checkpoint_cases.py $(O)
+CHECKS += checkpoint_nodes|400|python3 tests/runtime/checkpoint_nodes.py $(O)
 # The same on a second node, against a model that the main thread shares.
 CHECKS += address_ops_remote|200|$(O)/bin/dsm-launch -n 2 -- $(O)/tests/address_ops 1 25 thread

@@ -139,7 +139,7 @@ void SoloAgent::handle(abi::Packet& packet, std::vector<int>& fds) {
       userfault_ = fds[0];
       memory_ = fds[1];
       fds.erase(fds.begin(), fds.begin() + 2);
-      load();
+      if (!load_folder_.empty()) load_pages(load_folder_ + "/pages", memory_);
       packet.op = abi::Op::kWelcome;
       welcome(packet.welcome, packet.hello.pid);
       return;
@@ -245,16 +245,15 @@ int64_t SoloAgent::keep(int image) {
   return 0;
 }
 
-void SoloAgent::load() const {
-  if (load_folder_.empty()) return;
+void load_pages(const std::string& path, int memory) {
   std::vector<char> piece(kPieceBytes);
-  const int pages = open_file(load_folder_ + "/pages", O_RDONLY);
+  const int pages = open_file(path, O_RDONLY);
   Extent extent;
   while (read_all(pages, &extent, sizeof extent)) {
     while (extent.bytes > 0) {
       const size_t bytes = std::min<size_t>(piece.size(), extent.bytes);
       if (!read_all(pages, piece.data(), bytes)) give_up("the pages of the checkpoint end too early");
-      if (pwrite(memory_, piece.data(), bytes, static_cast<off_t>(extent.offset)) != static_cast<ssize_t>(bytes)) give_up("write of the program's memory");
+      if (pwrite(memory, piece.data(), bytes, static_cast<off_t>(extent.offset)) != static_cast<ssize_t>(bytes)) give_up("write of the program's memory");
       extent.offset += bytes;
       extent.bytes -= bytes;
     }

@@ -24,6 +24,9 @@ class Ranges {
   std::map<uint64_t, uint64_t> range_;
 };
 
+// Puts the pages that a SoloAgent has kept at `path` into the program's memory.
+void load_pages(const std::string& path, int memory);
+
 class SoloAgent {
  public:
   SoloAgent(int control, unsigned cpus) : control_(control), cpus_(cpus) {}
@@ -53,7 +56,6 @@ class SoloAgent {
   int64_t punch(uint64_t start, uint64_t length) const;
   void wake(uint64_t page) const;
   int64_t keep(int image);
-  void load() const;
 
   int control_, userfault_ = -1, memory_ = -1;
   unsigned cpus_;
