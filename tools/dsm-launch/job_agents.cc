@@ -65,7 +65,7 @@ Status JobController::start_agent_of(AgentHandle& agent) {
     agent.errors = RemoteErrors(started->errors, options_.verbose);
   } else {
     if (agent.node == 0) app_fd_of_agent_ = app_socket_[0];
-    auto started = start_agent(agent.path, agent.node == 0 ? app_socket_[0] : -1);
+    auto started = start_agent(agent.path, agent.node == 0 ? app_socket_[0] : -1, agent.node == 0 && id_space_ ? &id_space_ : nullptr);
     if (!started) return started.error();
     child = *started;
   }

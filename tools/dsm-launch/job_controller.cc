@@ -95,6 +95,7 @@ Status JobController::start() {
   }
   if (!joined_ && options_.children != "native")
     if (const Status s = join_port_.open(); !s) return s;
+  if (const Status s = make_id_space(); !s) return s;
   if (const Status s = start_agents_in_turn(); !s) return s;
   if (!joined_) return start_program();
   close(std::exchange(app_socket_[0], -1));   // agent 0 has it
@@ -105,7 +106,7 @@ Status JobController::start_program() {
   AppCommand command{installation_.runtime, app_socket_[1], join_port_.inherited_fd(), program_.file, options_.command,
                      job_environment(), signals_.original_mask()};
   if (!options_.argv0.empty()) command.arguments[0] = options_.argv0;
-  auto pid = start_app(command);
+  auto pid = restored_ ? start_restored_app(command, id_space_, restored_->pid, restored_->image.get()) : start_app(command);
   if (!pid) return pid.error();
   app_pid_ = *pid;
   for (int& fd : app_socket_) close(std::exchange(fd, -1));
@@ -318,7 +319,7 @@ void JobController::send_peers() {
     cpus.push_back(agent.cpus);
   }
   for (auto& agent : agents_)
-    agent.control.send({{"cmd", "peers"}, {"peers", peers}, {"cpus", cpus}, {"app_pid", app_pid_}, {"clock", uses_origin_clock() ? "origin" : "local"}});
+    agent.control.send({{"cmd", "peers"}, {"peers", peers}, {"cpus", cpus}, {"app_pid", restored_ ? restored_->pid : app_pid_}, {"clock", uses_origin_clock() ? "origin" : "local"}});
 }
 
 void JobController::suspect_peer(int node, const std::string& what) {
@@ -362,6 +363,7 @@ void JobController::kill_everything() {
   for (const auto& agent : agents_)
     while (agent.node != 0 && !agent.where.remote && agent.runtime_pid > 0 && process_runs(agent.runtime_pid) && monotonic_ns() < deadline)
       usleep(1000);
+  end_id_space();
 }
 
 // ---- names -------------------------------------------------------------------------------------------------------

@@ -20,6 +20,7 @@
 
 #include "libdsm/base/ids.h"
 #include "libdsm/os/fd.h"
+#include "tools/common/id_space.h"
 #include "tools/common/line_stream.h"
 #include "tools/dsm-launch/agent_handle.h"
 #include "tools/dsm-launch/installation.h"
@@ -42,6 +43,13 @@ struct JoinedProgram {
   std::string job;      // the job's name
 };
 
+// A program that goes on from its process image.
+struct RestoredProgram {
+  pid_t pid;       // in the image
+  pid_t last_id;   // the highest id of its threads
+  os::Fd image;
+};
+
 class JobController {
  public:
   // `hosts`: one for each node (job_hosts.h).
@@ -51,6 +59,10 @@ class JobController {
                 JoinedProgram joined);
   ~JobController();
   JobController(const JobController&) = delete;
+
+  // Before run(): the program is made from its image, in a PID namespace of its own with node 0's agent, instead of started. The pages are
+  // the agents' affair.
+  void restore(RestoredProgram program) { restored_ = std::move(program); }
 
   // Runs the job to its end and returns the exit status of dsm-launch.
   int run();
@@ -114,6 +126,10 @@ class JobController {
   void leave();
   void kill_everything();
 
+  // job_restore.cc
+  Status make_id_space();
+  void end_id_space();
+
   AgentHandle* agent(int node);
   std::string name_of(const AgentHandle& agent) const;
   std::string waiting_for() const;
@@ -144,6 +160,8 @@ class JobController {
   int listener_ = -1;
   std::vector<NodeHost> hosts_;
   std::optional<JoinedProgram> joined_;
+  std::optional<RestoredProgram> restored_;
+  IdSpace id_space_;               // of a restored program
   JoinPort join_port_;             // open unless children are native
   struct ChildJob {
     pid_t controller, pid;

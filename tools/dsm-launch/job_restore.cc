@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+// A program that goes on from its process image: where it and node 0's agent run.
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tools/common/monotonic.h"
+#include "tools/dsm-launch/job_controller.h"
+
+namespace dsm::tools {
+
+Status JobController::make_id_space() {
+  if (!restored_) return success();
+  auto space = IdSpace::make(restored_->last_id);
+  if (!space) return space.error();
+  id_space_ = std::move(*space);
+  return success();
+}
+
+// Children that the program has left behind keep the namespace's first process, as they may live on.
+void JobController::end_id_space() {
+  if (!id_space_) return;
+  constexpr TimeNs kPatience = kSecond / 5;
+  id_space_.close();
+  const TimeNs deadline = monotonic_ns() + kPatience;
+  while (waitpid(id_space_.keeper(), nullptr, WNOHANG) == 0 && monotonic_ns() < deadline) usleep(1000);
+}
+
+}  // namespace dsm::tools
