@@ -50,7 +50,7 @@ uint8_t* GrowingBytes::extend(uint64_t bytes) {
 
 ImageBuilder::ImageBuilder(Arena& arena)
     : part_{Part(arena), Part(arena), Part(arena), Part(arena), Part(arena), Part(arena), Part(arena),
-            Part(arena), Part(arena), Part(arena), Part(arena), Part(arena), Part(arena)} {}
+            Part(arena), Part(arena), Part(arena), Part(arena), Part(arena), Part(arena), Part(arena)} {}
 
 image::Span ImageBuilder::room(uint64_t count) {
   GrowingBytes& bytes = part_of(image::SectionKind::kBytes).bytes;

@@ -101,7 +101,10 @@ class FileWriter {
     see(fd, seen);
     const bool close_on_exec = (sys(__NR_fcntl, fd, F_GETFD) & FD_CLOEXEC) != 0;
     uint32_t index = same_file(seen);
-    if (index == image::kNoFile) index = add_file(seen);
+    if (index == image::kNoFile) {
+      index = add_file(seen);
+      add_locks(seen, index, builder_);
+    }
     builder_.add(SectionKind::kNumbers, image::Descriptor{fd, index, close_on_exec ? 1u : 0u, 0});
   }
 

@@ -21,6 +21,8 @@ struct SeenDescriptor {
 bool describe_special(const SeenDescriptor& seen, image::OpenFile& out, ImageBuilder& builder);
 // The sets of descriptors that `seen`, an epoll set, watches. Descriptors that are not the program's any more are lost by name.
 void add_watches(const SeenDescriptor& seen, uint32_t file, ImageBuilder& builder);
+// The locks that the process holds by `seen` or, all descriptors alike, on its file.
+void add_locks(const SeenDescriptor& seen, uint32_t file, ImageBuilder& builder);
 // The bytes that wait in the pipe whose read end is `fd`; they stay there.
 bool copy_pipe(int fd, image::Span* content, ImageBuilder& builder);
 

@@ -154,6 +154,36 @@ bool describe_special(const SeenDescriptor& seen, image::OpenFile& out, ImageBui
   return false;
 }
 
+// "lock: 1: FLOCK  ADVISORY  WRITE 4711 fe:00:1234 0 EOF", the last two being the first and the last byte.
+void add_locks(const SeenDescriptor& seen, uint32_t file, ImageBuilder& builder) {
+  for (const char* line = seen.details; line != nullptr; line = next_line(line)) {
+    if (!starts_with(line, "lock:")) continue;
+    constexpr int kFields = 8;
+    const char* field[kFields];
+    const char* at = skip_blanks(line + 5);
+    int fields = 0;
+    while (fields < kFields && *at != 0 && *at != '\n') {
+      field[fields++] = at;
+      while (*at != ' ' && *at != 0 && *at != '\n') at++;
+      at = skip_blanks(at);
+    }
+    if (fields < kFields) continue;   // a lock that is waited for has an arrow in front
+    image::FileLock lock = {};
+    lock.file = file;
+    lock.kind = starts_with(field[1], "FLOCK")    ? image::LockKind::kFlock
+                : starts_with(field[1], "OFDLCK") ? image::LockKind::kOpenFile
+                                                  : image::LockKind::kPosix;
+    if (lock.kind == image::LockKind::kPosix && !starts_with(field[1], "POSIX")) {
+      builder.lose(image::LostKind::kOther, seen.fd, 0, "a lease or another lock that is neither flock nor fcntl");
+      continue;
+    }
+    lock.exclusive = starts_with(field[3], "WRITE") ? 1 : 0;
+    lock.start = parse_decimal(&field[6]);
+    lock.length = starts_with(field[7], "EOF") ? 0 : parse_decimal(&field[7]) - lock.start + 1;
+    builder.add(SectionKind::kLocks, lock);
+  }
+}
+
 // "tfd:  5 events: 19 data: 5  pos:0 ino:.. sdev:.." A watch may outlive its descriptor, where the open file has another.
 void add_watches(const SeenDescriptor& seen, uint32_t file, ImageBuilder& builder) {
   for (const char* line = seen.details; line != nullptr; line = next_line(line)) {

@@ -37,8 +37,9 @@ enum class SectionKind : uint32_t {
   kLimits = 11,    // Limit of resources 0..15
   kLost = 12,      // Lost: what a restart cannot bring back
   kBytes = 13,     // uint8_t
+  kLocks = 14,     // FileLock
 };
-inline constexpr uint32_t kSections = 13;   // each kind once, in this order
+inline constexpr uint32_t kSections = 14;   // each kind once, in this order
 
 struct Section {
   SectionKind kind;
@@ -197,6 +198,15 @@ struct EpollWatch {
   uint32_t events, pad;
   uint64_t data;
 };
+enum class LockKind : uint32_t { kFlock = 1, kPosix = 2, kOpenFile = 3 };   // flock, fcntl F_SETLK, F_OFD_SETLK
+struct FileLock {
+  uint32_t file;                    // index in kFiles
+  LockKind kind;
+  uint32_t exclusive, pad;
+  uint64_t start, length;           // length 0: to the end of the file
+};
+static_assert(sizeof(FileLock) == 32);
+
 struct Limit {
   uint64_t soft, hard;
 };
@@ -228,6 +238,7 @@ constexpr uint32_t record_bytes(SectionKind kind) {
     case SectionKind::kLimits: return sizeof(Limit);
     case SectionKind::kLost: return sizeof(Lost);
     case SectionKind::kBytes: return 1;
+    case SectionKind::kLocks: return sizeof(FileLock);
   }
   return 0;
 }
@@ -257,6 +268,7 @@ struct View {
   Records<Limit> limits;
   Records<Lost> lost;
   Records<uint8_t> bytes;
+  Records<FileLock> locks;
 
   const uint8_t* data(Span span) const { return bytes.first + span.offset; }
   const char* text(Span span) const { return reinterpret_cast<const char*>(bytes.first + span.offset); }

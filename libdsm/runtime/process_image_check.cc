@@ -86,6 +86,7 @@ class Checker {
       case SectionKind::kLimits: return set(view_.limits, section);
       case SectionKind::kLost: return set(view_.lost, section);
       case SectionKind::kBytes: return set(view_.bytes, section);
+      case SectionKind::kLocks: return set(view_.locks, section);
     }
   }
 
@@ -219,6 +220,10 @@ class Checker {
       if (d.number <= before || static_cast<uint64_t>(d.number) >= kMostDescriptors) return "the descriptors are not in their order";
       before = d.number;
       if (d.file >= view_.files.count || d.close_on_exec > 1) return "a descriptor has no file";
+    }
+    for (const FileLock& l : view_.locks) {
+      if (l.file >= view_.files.count || l.kind < LockKind::kFlock || l.kind > LockKind::kOpenFile || l.exclusive > 1) return "a lock has no file or kind";
+      if (l.start > INT64_MAX || l.length > INT64_MAX - l.start) return "a lock's place is none";
     }
     for (const EpollWatch& w : view_.watches)
       if (w.epoll >= view_.files.count || view_.files[w.epoll].kind != FileKind::kEpoll || w.number < 0) return "a watch has no epoll set";

@@ -54,6 +54,31 @@ void add_watches(const image::View& view) {
   }
 }
 
+int64_t lock_again(const image::FileLock& lock, int64_t fd) {
+  constexpr int kShared = 1, kExclusive = 2, kNoWait = 4, kSetOpenFileLock = 37;
+  if (lock.kind == image::LockKind::kFlock) return sys(__NR_flock, fd, kNoWait | (lock.exclusive != 0 ? kExclusive : kShared));
+  struct {
+    int16_t type, whence;
+    int32_t pad;
+    int64_t start, length;
+    int32_t pid, pad2;
+  } request = {static_cast<int16_t>(lock.exclusive != 0 ? F_WRLCK : F_RDLCK), 0, 0, static_cast<int64_t>(lock.start),
+               static_cast<int64_t>(lock.length), 0, 0};
+  return sys(__NR_fcntl, fd, lock.kind == image::LockKind::kPosix ? F_SETLK : kSetOpenFileLock, &request);
+}
+
+// Last: closing any descriptor of a file drops the process's locks on it.
+void take_locks(const image::View& view) {
+  for (const image::FileLock& lock : view.locks) {
+    int64_t fd = -1;
+    for (const image::Descriptor& number : view.numbers)
+      if (number.file == lock.file) fd = number.number;
+    const int64_t error = lock_again(lock, fd);
+    if (error != 0) fail("the program had %s locked (descriptor %d); now another process has it, or the file is another one (error %d)",
+                         view.text(view.files[lock.file].path), fd, -error);
+  }
+}
+
 }  // namespace
 
 void restore_files(const image::View& view) {
@@ -71,6 +96,7 @@ void restore_files(const image::View& view) {
   for (const int fd : maker.standard)
     if (fd >= 0) hidden.close(fd);
   add_watches(view);
+  take_locks(view);
 }
 
 }  // namespace dsm::runtime

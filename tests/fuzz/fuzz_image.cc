@@ -75,6 +75,7 @@ void check_files(const View& view) {
     DSM_CHECK(number.number > before && number.file < view.files.count);
     before = number.number;
   }
+  for (const FileLock& lock : view.locks) DSM_CHECK(lock.file < view.files.count && Wide{lock.start} + lock.length <= static_cast<Wide>(INT64_MAX));
   for (const EpollWatch& watch : view.watches) DSM_CHECK(watch.epoll < view.files.count && view.files[watch.epoll].kind == FileKind::kEpoll);
 }
 
@@ -91,6 +92,7 @@ void check_promise(const uint8_t* data, size_t size, const View& view) {
   check_inside(data, size, view.limits);
   check_inside(data, size, view.lost);
   check_inside(data, size, view.bytes);
+  check_inside(data, size, view.locks);
   check_text(view, view.process->program_path);
   check_text(view, view.process->folder);
   check_span(view, view.process->arguments);
@@ -134,6 +136,7 @@ class Seed {
     add(SectionKind::kFiles, OpenFile{FileKind::kEpoll, 2, 0, 1, 8, {}, {}, {}, 0, 0});
     for (const int32_t number : {1, 3, 4, 5}) add(SectionKind::kNumbers, Descriptor{number, static_cast<uint32_t>(number == 1 ? 0 : number - 2), 0, 0});
     add(SectionKind::kWatches, EpollWatch{3, 4, 1, 0, 99});
+    add(SectionKind::kLocks, FileLock{1, LockKind::kPosix, 1, 0, 5, 10});
     for (int i = 0; i < 16; ++i) add(SectionKind::kLimits, Limit{1024, 4096});
     add(SectionKind::kLost, Lost{LostKind::kChild, 0, 0, text("child processes")});
     return assemble();

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -38,6 +39,9 @@ void files(void) {
   must(unlink(in_folder("gone")) == 0 && lseek(gone, 2, SEEK_SET) == 2, "unlink");
   const int event = eventfd(7, EFD_NONBLOCK), semaphore = eventfd(3, EFD_SEMAPHORE);
   const int set = epoll_create1(EPOLL_CLOEXEC);
+  const int locked = open_text("locked", O_RDWR, "0123456789"), unlocked = open(in_folder("locked"), O_RDWR);
+  struct flock part = {.l_type = F_WRLCK, .l_start = 2, .l_len = 3}, own_part = {.l_type = F_RDLCK, .l_start = 7, .l_len = 0};
+  must(flock(plain, LOCK_EX) == 0 && fcntl(locked, F_SETLK, &part) == 0 && fcntl(locked, F_OFD_SETLK, &own_part) == 0, "locks");
   struct epoll_event watch = {EPOLLIN, {.u64 = 0x123456789abcdef}};
   must(epoll_ctl(set, EPOLL_CTL_ADD, pipe_fds[0], &watch) == 0, "epoll_ctl");
   watch = (struct epoll_event){EPOLLIN | EPOLLET, {.u64 = 42}};
@@ -53,6 +57,13 @@ void files(void) {
   show_flags("apart", apart);
   show_flags("far", far);
   printf("far: number %d at %ld\n", far, (long)lseek(far, 0, SEEK_CUR));
+  printf("flock: of another %d\n", flock(apart, LOCK_SH | LOCK_NB));
+  part = (struct flock){.l_type = F_WRLCK, .l_start = 0, .l_len = 0};
+  must(fcntl(unlocked, F_OFD_GETLK, &part) == 0, "F_OFD_GETLK");
+  printf("locked: %s from %ld, %ld bytes\n", part.l_type == F_WRLCK ? "exclusive" : "shared", (long)part.l_start, (long)part.l_len);
+  part = (struct flock){.l_type = F_WRLCK, .l_start = 5, .l_len = 0};
+  must(fcntl(unlocked, F_OFD_GETLK, &part) == 0, "F_OFD_GETLK");
+  printf("locked: %s from %ld, by an open file %d\n", part.l_type == F_RDLCK ? "shared" : "otherwise", (long)part.l_start, part.l_pid == -1);
   show_flags("appended", appended);
   must(write(appended, "second", 6) == 6, "append");
   const int again = open(in_folder("appended"), O_RDONLY);
