@@ -37,6 +37,38 @@ print(sum(results), len(results), threading.active_count(), os.path.basename(os.
 sys.exit(7)
 """
 
+# Threads and children come and go while checkpoints are taken. Only that it goes on: children do not come back.
+CHURN = """
+import ctypes, os, subprocess, threading, time
+call, stop, bad = ctypes.CDLL(None, use_errno=True).syscall, threading.Event(), []
+def threads():
+    while not stop.is_set():
+        t = threading.Thread(target=lambda: None)
+        t.start()
+        t.join()
+def spawn():
+    while not stop.is_set():
+        if subprocess.run(['/bin/echo', 'x'], capture_output=True).stdout != b'x\\n':
+            bad.append('echo')
+def fork():
+    while not stop.is_set():
+        pid = os.fork()
+        if pid == 0:
+            os._exit(3)
+        if os.waitpid(pid, 0)[1] >> 8 != 3:
+            bad.append('fork')
+workers = [threading.Thread(target=f) for f in (threads, threads, spawn, fork)]
+[t.start() for t in workers]
+failures = set()
+for i in range(20):
+    time.sleep(0.02)
+    if call(ctypes.c_long(0x64736d05)) < 0 and ctypes.get_errno() != 38:
+        failures.add(ctypes.get_errno())
+stop.set()
+[t.join() for t in workers]
+print(bad, failures)
+"""
+
 
 def programs(build, folder):
     tests = os.path.join(build, "tests")
@@ -86,13 +118,15 @@ class Case:
             errors += said
         return status, content(out), errors
 
-    def verdict(self):
+    def verdict(self, restores=True):
         keep = self.solo + ["--keep", self.kept]
         native = self.once(self.command)
         if native[0] not in (0, 7) or not native[1]:
             return "natively: status %s %s" % (native[0], native[2].decode(errors="replace"))
         ways = {"goes on": [keep + self.runtime + self.command],
                 "restored": [keep + ["--end"] + self.runtime + self.command, self.solo + ["--restore", self.kept] + self.runtime]}
+        if not restores:
+            del ways["restored"]
         for way, commands in ways.items():
             got = self.once(*commands)
             if got[:2] != native[:2]:
@@ -114,10 +148,11 @@ def main():
     build, wanted = os.path.abspath(sys.argv[1]), sys.argv[2:]
     scratch, failed = tempfile.mkdtemp(prefix="checkpoint_cases_"), 0
     try:
-        for name, command in programs(build, os.path.join(scratch, "own")):
+        churn = ("churn", ["/usr/bin/python3", "-c", CHURN])
+        for name, command in [*programs(build, os.path.join(scratch, "own")), churn]:
             if wanted and name not in wanted:
                 continue
-            reason = Case(build, scratch, name, command).verdict()
+            reason = Case(build, scratch, name, command).verdict(restores=name != "churn")
             print("PASS %s" % name if reason is None else "FAIL %s %s" % (name, reason.replace("\n", " | ")), flush=True)
             failed += reason is not None
     finally:
