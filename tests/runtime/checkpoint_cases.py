@@ -37,6 +37,14 @@ print(sum(results), len(results), threading.active_count(), os.path.basename(os.
 sys.exit(7)
 """
 
+EXECUTES = """
+import ctypes, os, threading, time
+threading.Thread(target=time.sleep, args=(100,), daemon=True).start()
+ctypes.CDLL(None).syscall(ctypes.c_long(0x64736d05))
+os.fork() or os._exit(3)
+print(os.wait()[1], flush=True)
+os.execv('/bin/sh', ['sh', '-c', 'echo replaced; sort --parallel=2 /dev/null; exit 7'])
+"""
 # Threads and children come and go while checkpoints are taken. Only that it goes on: children do not come back.
 CHURN = """
 import ctypes, os, subprocess, threading, time
@@ -77,6 +85,7 @@ def programs(build, folder):
     yield "threads", [os.path.join(tests, "checkpoint_threads")]
     yield "main_ended", [os.path.join(tests, "checkpoint_threads"), "main-ends"]
     yield "python", ["/usr/bin/python3", "-c", PYTHON_THREADS]
+    yield "executes", ["/usr/bin/python3", "-c", EXECUTES]
 
 
 def emptied(folder):

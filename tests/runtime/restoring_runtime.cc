@@ -34,8 +34,8 @@ std::string setting(const char* name) {
   return value;
 }
 
-// One packet with its descriptors. False: the other side has ended.
-bool hand_on(int from, int to, const std::string& pages) {
+// One packet with its descriptors; at the first Hello the program's memory gets the pages. False: the other side has ended.
+bool hand_on(int from, int to, std::string& pages) {
   abi::Packet packet{};
   char rights[CMSG_SPACE(4 * sizeof(int))];
   iovec vector = {&packet, sizeof packet};
@@ -48,7 +48,10 @@ bool hand_on(int from, int to, const std::string& pages) {
   std::vector<int> fds;
   for (cmsghdr* c = CMSG_FIRSTHDR(&message); c != nullptr; c = CMSG_NXTHDR(&message, c))
     for (size_t i = 0; i < (c->cmsg_len - CMSG_LEN(0)) / sizeof(int); i++) fds.push_back(reinterpret_cast<int*>(CMSG_DATA(c))[i]);
-  if (packet.op == abi::Op::kHello && fds.size() == 3) dsm::tests::load_pages(pages, fds[1]);
+  if (packet.op == abi::Op::kHello && fds.size() == 3 && !pages.empty()) {
+    dsm::tests::load_pages(pages, fds[1]);
+    pages.clear();   // an execve begins with empty memory
+  }
   if (fds.empty()) message.msg_control = nullptr;
   const bool sent = sendmsg(to, &message, MSG_NOSIGNAL) > 0;
   for (const int fd : fds) close(fd);
@@ -59,11 +62,12 @@ bool hand_on(int from, int to, const std::string& pages) {
 // Between the program's runtime at `program` and its agent, until one of them ends.
 void stand_between(int program, int agent, const std::string& folder) {
   signal(SIGINT, SIG_IGN);
+  std::string pages = folder + "/pages", none;
   for (bool open = true; open;) {
     pollfd wait[] = {{agent, POLLIN, 0}, {program, POLLIN, 0}};
     if (poll(wait, 2, -1) < 0 && errno != EINTR) give_up("poll");
-    if (wait[1].revents != 0) open = hand_on(program, agent, folder + "/pages");
-    if (open && wait[0].revents != 0) open = hand_on(agent, program, {});
+    if (wait[1].revents != 0) open = hand_on(program, agent, pages);
+    if (open && wait[0].revents != 0) open = hand_on(agent, program, none);
   }
 }
 

@@ -140,6 +140,7 @@ void SoloAgent::handle(abi::Packet& packet, std::vector<int>& fds) {
       memory_ = fds[1];
       fds.erase(fds.begin(), fds.begin() + 2);
       if (!load_folder_.empty()) load_pages(load_folder_ + "/pages", memory_);
+      load_folder_.clear();   // an execve begins with empty memory
       packet.op = abi::Op::kWelcome;
       welcome(packet.welcome, packet.hello.pid);
       return;
