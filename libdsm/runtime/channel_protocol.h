@@ -41,6 +41,7 @@ enum Flag : uint16_t {
   kAgain = 64,        // kSyscall: the last call goes on, and so does its time limit. kSpawn, kHome: the next call is such a one
   kMayMove = 128,     // kSignalFetch: the thread stands where it may be moved
   kSettled = 512,     // kSignalFetch: it has not come by a move only just (migrate.h)
+  kForImage = 1024,   // kHome: it comes to have a process image made, and goes back then
   kMove = 256,        // kSignal: and it shall: kHome is next. kHome: that is why it comes
 };
 

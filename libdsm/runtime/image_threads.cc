@@ -91,7 +91,7 @@ image::Thread describe(Thread& thread, ImageBuilder& builder) {
   const Frame& frame = start_frame(thread);
   image::Thread out = {};
   out.tid = thread.tid;
-  out.home = thread.remote.node;
+  out.home = thread.remote.called_from;
   if (thread.signals.make_again) {
     out.flags = image::kAgain;
     out.deadline_ns = thread.signals.deadline_ns;

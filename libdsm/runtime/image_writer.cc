@@ -4,7 +4,9 @@
 #include <asm-generic/errno.h>
 #include <linux/memfd.h>
 
+#include "libdsm/runtime/channel_protocol.h"
 #include "libdsm/runtime/image_stop.h"
+#include "libdsm/runtime/migrate.h"
 #include "libdsm/runtime/register_frame.h"
 #include "libdsm/runtime/runtime_log.h"
 #include "libdsm/runtime/runtime_process.h"
@@ -15,11 +17,23 @@ namespace {
 
 constexpr uint64_t kInNewProcess = 1;   // what the call returns there
 
+// The newest bytes of all pages are at the origin, and nobody writes: until kThaw.
+int64_t whole_memory(abi::Op op) {
+  abi::Packet packet = {};
+  packet.op = op;
+  packet.range = {abi::kUserBegin, abi::kUserEnd - abi::kUserBegin};
+  return process().control.request(packet);
+}
+
 int64_t hand_to_agent(int64_t file, uint64_t losses) {
   abi::Packet packet = {};
   packet.op = abi::Op::kProcessImage;
   packet.process_image = {losses};
-  return process().control.request(packet, static_cast<int>(file));
+  LockGuard guard(process().memory.lock());
+  if (const int64_t error = whole_memory(abi::Op::kFreeze); error != 0) return error;
+  const int64_t result = process().control.request(packet, static_cast<int>(file));
+  RT_CHECK(whole_memory(abi::Op::kThaw) == 0);
+  return result;
 }
 
 }  // namespace
@@ -51,7 +65,12 @@ int64_t write_process_image(Thread& self, uint32_t* losses) {
 
 int64_t take_checkpoint(Call& call) {
   Thread& self = call.thread;
-  if (call.user == nullptr || is_vessel()) return -EBUSY;   // the thread runs on another node
+  if (call.user == nullptr) return -EINVAL;
+  if (is_vessel()) {   // made again at the origin
+    call.user->reg[kRax] = static_cast<uint64_t>(call.number);
+    call.user->reg[kRip] -= 2;
+    migrate_home(self, *call.user, channel::kForImage);
+  }
   if (process().lone.alone) return -EOPNOTSUPP;
   Frame& frame = start_frame(self);
   capture_frame(frame, *call.user);
@@ -68,7 +87,9 @@ int64_t take_checkpoint(Call& call) {
   }
   exchange_kernel_mask(mask);
   release_from_image();
-  return result;
+  if (self.remote.called_from == 0) return result;
+  call.user->reg[kRax] = static_cast<uint64_t>(result);
+  leave_origin(self, *call.user, self.remote.called_from);
 }
 
 }  // namespace dsm::runtime

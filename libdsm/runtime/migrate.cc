@@ -16,34 +16,30 @@
 #include "libdsm/runtime/worker.h"
 
 namespace dsm::runtime {
-namespace {
 
-// The program's state is in start_frame, all signals are blocked: this kernel thread becomes the shadow.
-[[noreturn]] void become_shadow(Thread& thread, uint32_t node) {
+void become_shadow(Thread& thread, uint32_t node) {
   __atomic_store_n(&process().remote.threads_moved, 1, __ATOMIC_RELAXED);
   thread.remote.node = node;
+  thread.remote.called_from = 0;
   thread.remote.set_tid = 0;
   thread.remote.moving = true;
   thread.signals.pending_word &= kPendingSignal;   // what is deferred the new worker fetches
   dsm_run_on_stack(shadow_main, &thread, start_stack_top(thread));
 }
 
-// The local thread `user` leaves.
-[[noreturn]] void leave_origin(Thread& thread, const UserContext& user, uint32_t node) {
+void leave_origin(Thread& thread, const UserContext& user, uint32_t node) {
   capture_frame(start_frame(thread), user);
   trap_off();
   block_all_signals();
   become_shadow(thread, node);
 }
 
-}  // namespace
-
-void migrate_home(Thread& thread, UserContext& user, bool on_request) {
+void migrate_home(Thread& thread, UserContext& user, uint16_t why) {
   Frame frame;
   capture_frame(frame, user);
   channel::Home message = {};
   message.header.type = channel::Type::kHome;
-  message.header.flags = static_cast<uint16_t>((on_request ? channel::kMove : 0) | (thread.signals.make_again ? channel::kAgain : 0));
+  message.header.flags = static_cast<uint16_t>(why | (thread.signals.make_again ? channel::kAgain : 0));
   __atomic_store_n(&process().remote.threads_moved, 1, __ATOMIC_RELAXED);
   board::leave(thread);
   message.baggage = baggage_of(thread, thread.signals.virtual_mask);

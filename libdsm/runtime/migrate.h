@@ -39,8 +39,14 @@
 
 namespace dsm::runtime {
 
-// Worker, having interrupted the program in `user`: the thread goes on at the origin, or where its request says (`on_request`).
-[[noreturn]] void migrate_home(Thread& thread, UserContext& user, bool on_request = false);
+// Worker, having interrupted the program in `user`: the thread goes on at the origin; with channel::kMove where its request says, with
+// channel::kForImage until the next image of the process is made.
+[[noreturn]] void migrate_home(Thread& thread, UserContext& user, uint16_t why = 0);
+
+// The local thread in `user` goes on on `node`.
+[[noreturn]] void leave_origin(Thread& thread, const UserContext& user, uint32_t node);
+// The program's state is in start_frame, all signals are blocked: this kernel thread becomes the shadow.
+[[noreturn]] void become_shadow(Thread& thread, uint32_t node);
 
 // Trap handler: the calling thread goes on on `node` behind its system call, with result 0. 0 if it is there already, -EINVAL for a node
 // that does not exist, -EBUSY for one that is drained; a thread in a vessel goes home first.

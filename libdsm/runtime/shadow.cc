@@ -6,6 +6,7 @@
 #include "libdsm/runtime/clone.h"
 #include "libdsm/runtime/core_dump.h"
 #include "libdsm/runtime/delegate.h"
+#include "libdsm/runtime/image_stop.h"
 #include "libdsm/runtime/runtime_log.h"
 #include "libdsm/runtime/marshal.h"
 #include "libdsm/runtime/migrate.h"
@@ -182,10 +183,13 @@ void release_channel(Thread& thread) {
   if ((message.header.flags & channel::kAgain) != 0) resume_time_limit(thread.signals, message.baggage.time_left_ns);
   release_channel(thread);
   if ((message.header.flags & channel::kMove) != 0) ship_on_if_asked(thread);
+  const uint32_t from = thread.remote.node;
   thread.remote.node = 0;
   begin_program(thread);
   board::count_migration(thread, 0);
   board::set_state(thread, abi::ThreadState::kRunning);
+  if ((message.header.flags & channel::kForImage) != 0) thread.remote.called_from = from;
+  else if ((message.header.flags & channel::kMove) != 0) park_at_home(thread, from);
   signals_arrive(thread, frame.context);
   enter_frame(thread, frame);
 }

@@ -29,6 +29,7 @@ struct ThreadRemote {
   uint64_t came_cpu_ns;      // CPU time of the kernel thread when a move brought the program's thread here; 0: it began here
   bool moving;               // shadow: what is being shipped is a move, to be counted when it has arrived
   uint64_t set_tid;          // CLONE_CHILD_SETTID, for the first instructions of the thread
+  uint32_t called_from;      // the node that it came home from for a process image, and goes back to behind it; 0: none
   uint32_t image_index;      // a restored thread that has not gone on yet: its record in the image
   void* exec_array;          // child of vfork: what its parent has to give back to the arena (lone_exec.cc)
   uint64_t exec_bytes;

@@ -132,7 +132,7 @@ void worker_fetch_signal(Thread& thread, UserContext& user) {
       enter_answer(thread, user, answer);
     else
       restart_interrupted(thread, user);
-    if ((answer.header.flags & channel::kMove) != 0) migrate_home(thread, user, true);
+    if ((answer.header.flags & channel::kMove) != 0) migrate_home(thread, user, channel::kMove);
   } while ((buffer.header().flags & channel::kHasSignal) != 0);
 }
 
