@@ -80,6 +80,16 @@ void take_over(Thread& thread, const image::Thread& from, const image::View& vie
   if (is_drained(thread.remote.node)) thread.remote.node = 0;
 }
 
+// An ordinary user's process was given the right to choose ids, in its user namespace, and nothing else: from here on it has none, as before.
+void give_up_choosing_ids() {
+  constexpr int kCheckpointRestore = 40;
+  constexpr uint32_t kVersion3 = 0x20080522;
+  if (sys(__NR_prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, kCheckpointRestore, 0, 0) != 1) return;
+  sys(__NR_prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+  const uint32_t header[2] = {kVersion3, 0}, none[6] = {};
+  RT_MUST(sys(__NR_capset, header, none));
+}
+
 // What only the thread itself may set.
 void become_like(const image::Thread& from) {
   sys(__NR_prctl, PR_SET_NAME, from.name);
@@ -127,6 +137,7 @@ void wait_at_gate() {
   use_block_as_signal_stack(thread);
   const image::Thread& from = record_of(thread);
   become_like(from);
+  give_up_choosing_ids();
   queue_signals(from.tid, false);
   __atomic_fetch_add(&process().remote.restored_threads, 1, __ATOMIC_RELEASE);
   wait_at_gate();
@@ -202,6 +213,7 @@ void restore_threads(const image::View& view) {
   wait_for_threads(view.threads.count - 1);
   restore_timers(view);
   if (!ended) become_like(first);
+  give_up_choosing_ids();
   queue_signals(first.tid, true);
   if (!ended) queue_signals(first.tid, false);
   restore_intervals(view);

@@ -13,6 +13,13 @@ import sys
 import tempfile
 
 DEADLINE_S = 60
+ORDINARY_USER = 65534
+# As an installation's udev rule does it, but for this command only: everybody may open /dev/userfaultfd.
+AS_ORDINARY_USER = ["unshare", "-m", "sh", "-c", """
+    mknod "$0/userfaultfd" c $(stat -c '0x%t 0x%T' /dev/userfaultfd) && chmod 666 "$0/userfaultfd" &&
+    mount --bind "$0/userfaultfd" /dev/userfaultfd && rm "$0/userfaultfd" &&
+    exec setpriv --reuid 65534 --regid 65534 --clear-groups -- "$@"
+"""]
 
 PYTHON_THREADS = """
 import ctypes, os, queue, sys, threading
@@ -109,21 +116,24 @@ def content(path):
 
 
 class Case:
-    def __init__(self, build, scratch, name, command):
+    def __init__(self, build, scratch, name, command, user=False):
+        self.before = AS_ORDINARY_USER + [scratch] if user else []
         self.solo = [os.path.join(build, "tests/runtime_solo")]
         self.runtime = [os.path.join(build, "lib/dsm/dsm-runtime")]
         self.own, self.kept = os.path.join(scratch, "own"), os.path.join(scratch, "kept")
         self.scratch, self.name, self.command = scratch, name, command
 
     def once(self, *commands):
-        emptied(self.own)
-        emptied(self.kept)
+        for folder in (self.own, self.kept):
+            emptied(folder)
+            if self.before:
+                os.chown(folder, ORDINARY_USER, ORDINARY_USER)
         out = os.path.join(self.scratch, "out")
         if os.path.exists(out):
             os.unlink(out)
         status, errors = None, b""
         for command in commands:
-            status, said = run(command, out)
+            status, said = run(self.before + command, out)
             errors += said
         return status, content(out), errors
 
@@ -153,6 +163,24 @@ def difference(expected, got):
     return "" if len(left) == len(right) else "more lines: %r; " % right[len(left):]
 
 
+def as_ordinary_user(build, scratch, name):
+    if os.geteuid() != 0:
+        return "SKIP all of this is run by an ordinary user"
+    os.chmod(scratch, 0o755)
+    if subprocess.run(AS_ORDINARY_USER + [scratch, os.path.join(build, "tests/checkpoint_kinds")], capture_output=True).returncode != 2:
+        return "SKIP an ordinary user cannot run what is in %s, or nobody may make a mount namespace" % build
+    command = dict(programs(build, os.path.join(scratch, "own")))[name]
+    return Case(build, scratch, name, command, user=True).verdict()
+
+
+def report(name, reason):
+    if reason is not None and reason.startswith("SKIP"):
+        print("SKIP %s %s" % (name, reason[5:]), flush=True)
+        return False
+    print("PASS %s" % name if reason is None else "FAIL %s %s" % (name, reason.replace("\n", " | ")), flush=True)
+    return reason is not None
+
+
 def main():
     build, wanted = os.path.abspath(sys.argv[1]), sys.argv[2:]
     scratch, failed = tempfile.mkdtemp(prefix="checkpoint_cases_"), 0
@@ -162,8 +190,11 @@ def main():
             if wanted and name not in wanted:
                 continue
             reason = Case(build, scratch, name, command).verdict(restores=name != "churn")
-            print("PASS %s" % name if reason is None else "FAIL %s %s" % (name, reason.replace("\n", " | ")), flush=True)
-            failed += reason is not None
+            failed += report(name, reason)
+        for name in ("process", "files", "threads"):
+            label = "%s_ordinary_user" % name
+            if not wanted or label in wanted:
+                failed += report(label, as_ordinary_user(build, scratch, name))
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     return 1 if failed else 0

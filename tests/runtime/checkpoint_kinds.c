@@ -193,7 +193,7 @@ static void process(void) {
   umask(027);
   const struct rlimit limit = {200, 400}, core = {0, 0};
   must(setrlimit(RLIMIT_NOFILE, &limit) == 0 && setrlimit(RLIMIT_CORE, &core) == 0, "setrlimit");
-  must(setpriority(PRIO_PROCESS, 0, 3) == 0, "setpriority");
+  must(setpriority(PRIO_PROCESS, 0, 19) == 0, "setpriority");
   must(prctl(PR_SET_NAME, "renamed") == 0, "name");
   const pid_t pid = getpid();
   const long tid = syscall(SYS_gettid);

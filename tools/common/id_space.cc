@@ -2,6 +2,7 @@
 #include "tools/common/id_space.h"
 
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/sched.h>
 #include <poll.h>
 #include <sched.h>
@@ -71,6 +72,16 @@ bool write_file(const char* path, const std::string& text) {
   return done == static_cast<ssize_t>(text.size());
 }
 
+// What lets a process choose ids: an exec takes it from everybody but root, unless it is ambient. The restored runtime gives it up.
+bool keep_right_to_choose_ids() {
+  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+  __user_cap_data_struct data[2]{};
+  if (syscall(SYS_capget, &header, data) != 0) return false;
+  data[CAP_TO_INDEX(CAP_CHECKPOINT_RESTORE)].inheritable |= CAP_TO_MASK(CAP_CHECKPOINT_RESTORE);
+  if (syscall(SYS_capset, &header, data) != 0) return false;
+  return prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_CHECKPOINT_RESTORE, 0, 0) == 0;
+}
+
 void sleep_a_while() {
   const timespec time{0, 20'000'000};
   nanosleep(&time, nullptr);
@@ -128,6 +139,7 @@ void sleep_a_while() {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     pollfd owner{alive, 0, 0};
     if (poll(&owner, 1, 0) != 0) _exit(125);   // it hangs up: the owner was gone before the line above
+    if (own_users && wanted != 0 && !keep_right_to_choose_ids()) _exit(125);
     run();
     _exit(125);
   }

@@ -27,7 +27,7 @@ class IdSpace {
 
   explicit operator bool() const { return keeper_ > 0; }
   // A child of the caller that runs `run`, which does not return, as `pid` of the namespace (0: any). The answer is the caller's name for it.
-  // It is killed when the caller ends.
+  // It is killed when the caller ends. One with a chosen pid may choose the ids of its threads, also behind an exec.
   Result<pid_t> start(pid_t pid, const std::function<void()>& run) const;
   // The namespace's first process: a child of the caller, to be reaped by it some time after close().
   pid_t keeper() const { return keeper_; }
