@@ -79,13 +79,15 @@ void files(void) {
   printf("pipe: capacity %d\n", fcntl(pipe_fds[0], F_GETPIPE_SZ));
   show_bytes("empty pipe", packet[0]);
   must(write(packet[1], "!", 1) == 1, "pipe");
-  printf("epoll: %d ready, data %llu\n", epoll_wait(set, ready, 4, 0), (unsigned long long)ready[0].data.u64);
+  const int again_ready = epoll_wait(set, ready, 4, 0);
+  printf("epoll: %d ready, data %llu\n", again_ready, (unsigned long long)ready[0].data.u64);
   show_bytes("memory", memory);
   printf("memory: seals %d\n", fcntl(memory, F_GET_SEALS));
   show_bytes("gone", gone);
   uint64_t value = 0;
   must(read(event, &value, 8) == 8, "eventfd");
-  printf("event: %llu, then %zd\n", (unsigned long long)value, read(event, &value, 8));
+  printf("event: %llu", (unsigned long long)value);
+  printf(", then %zd\n", read(event, &value, 8));
   must(read(semaphore, &value, 8) == 8, "eventfd");
   printf("semaphore: %llu\n", (unsigned long long)value);
 }

@@ -184,7 +184,8 @@ static void timers(void) {
   uint64_t ticks = 0;
   printf("expired timerfd: %zd", read(expired, &ticks, 8));
   printf(" %llu\n", (unsigned long long)ticks);
-  printf("disarmed timerfd: %zd %s\n", read(disarmed, &ticks, 8), strerror(errno));
+  const ssize_t got = read(disarmed, &ticks, 8);
+  printf("disarmed timerfd: %zd %s\n", got, strerror(errno));
 }
 
 /* ---- process ------------------------------------------------------------------------------------------------------ */
