@@ -131,7 +131,8 @@ int main(int argc, char** argv) {
   const bool mounts = enter_mount_namespace();
   sample::Scratch scratch(scratch_below);
   const std::string store = scratch.path() + "/store", small = scratch.path() + "/small";
-  if (mounts && !mount_tmpfs(store, 256u << 20)) return std::printf("FAIL damage_fuzz cannot mount a tmpfs\n"), 1;
+  SmallDisk store_disk, small_disk;  // gone before their folders are
+  if (mounts && !store_disk.mount(store, 256u << 20)) return std::printf("FAIL damage_fuzz cannot mount a tmpfs\n"), 1;
   if (make_store(store) != 0) return 1;
   Tally tally;
   damage_cases(store, cases, seed, tally);
@@ -139,7 +140,7 @@ int main(int argc, char** argv) {
   const std::string limited = scratch.path() + "/limited";
   if (auto first = sample::write_generation(limited, 1); !first.ok()) return std::printf("FAIL damage_fuzz %s\n", first.error().what.c_str()), 1;
   for (uint64_t n = 0; n < cases / 40; ++n) tally.report("file size limit", file_limit_case(limited, seed + n));
-  if (mounts && mount_tmpfs(small, kSmallDiskBytes)) {
+  if (mounts && small_disk.mount(small, kSmallDiskBytes)) {
     if (auto first = sample::write_generation(small, 1); !first.ok()) return std::printf("FAIL damage_fuzz %s\n", first.error().what.c_str()), 1;
     for (uint64_t n = 0; n < cases / 40; ++n) tally.report("full disk", full_disk_case(small, seed + n));
     for (uint64_t n = 0; n < 10; ++n) tally.report("read-only disk", read_only_case(small));

@@ -72,10 +72,16 @@ bool enter_mount_namespace() {
   return ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0;
 }
 
-bool mount_tmpfs(const std::string& at, uint64_t bytes) {
+bool SmallDisk::mount(const std::string& at, uint64_t bytes) {
   std::error_code error;
   fs::create_directories(at, error);
-  return ::mount("tmpfs", at.c_str(), "tmpfs", 0, ("size=" + std::to_string(bytes)).c_str()) == 0;
+  if (::mount("tmpfs", at.c_str(), "tmpfs", 0, ("size=" + std::to_string(bytes)).c_str()) != 0) return false;
+  at_ = at;
+  return true;
+}
+
+SmallDisk::~SmallDisk() {
+  if (!at_.empty()) ::umount2(at_.c_str(), MNT_DETACH);
 }
 
 bool remount(const std::string& at, bool read_only) {

@@ -13,7 +13,18 @@ std::string read_only_case(const std::string& small_disk);
 
 // A private mount namespace (as an ordinary user inside a user namespace). False where that is not allowed.
 bool enter_mount_namespace();
-bool mount_tmpfs(const std::string& at, uint64_t bytes);
+// A disk in memory, until the object goes.
+class SmallDisk {
+ public:
+  ~SmallDisk();
+  SmallDisk() = default;
+  SmallDisk(const SmallDisk&) = delete;
+  SmallDisk& operator=(const SmallDisk&) = delete;
+  bool mount(const std::string& at, uint64_t bytes);
+
+ private:
+  std::string at_;
+};
 bool remount(const std::string& at, bool read_only);
 
 }  // namespace dsm::ckpt::damage
