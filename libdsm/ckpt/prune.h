@@ -20,7 +20,8 @@ struct Pruned {
 // agents: the coordinator knows what is committed. Other disks are not looked at.
 Result<Pruned> prune_before(const std::string& root, const std::string& job, uint64_t oldest);
 
-// Keeps the newest `keep` usable generations of the job, and whatever is newer. EBADMSG if there are not so many: then nothing is
+// Keeps the newest `keep` usable generations of the job, and whatever is newer than all of them; attempts between them that were not
+// committed go. EBADMSG if there are not so many: then nothing is
 // removed. All parts are below `root`.
 Result<Pruned> prune_job(const std::string& root, const std::string& job, unsigned keep);
 

@@ -175,6 +175,20 @@ TEST(CheckpointStore, PruneKeepsWhatKeptGenerationsName) {
   EXPECT_TRUE(again->removed.empty());
 }
 
+TEST(CheckpointStore, AttemptsThatWereGivenUpGoToo) {
+  Scratch scratch;
+  write_or_fail(scratch.path(), 1);
+  ASSERT_TRUE(write_part(scratch.path(), 2, NodeId{0}, {}).ok());  // never committed
+  write_or_fail(scratch.path(), 3);
+  auto pruned = prune_job(scratch.path(), kJob, 2);
+  ASSERT_TRUE(pruned.ok()) << pruned.error().what;
+  EXPECT_FALSE(fs::exists(scratch.path() + "/4711/node-0/gen-2.manifest"));
+  auto states = inspect_job({scratch.path()}, kJob);
+  ASSERT_TRUE(states.ok());
+  ASSERT_EQ(states->size(), 2u);
+  for (auto& state : *states) EXPECT_TRUE(state.verify()) << state.generation;
+}
+
 TEST(CheckpointStore, PruneRemovesNothingWhenTooLittleIsGood) {
   Scratch scratch;
   for (uint64_t g = 1; g <= 2; ++g) write_or_fail(scratch.path(), g);
