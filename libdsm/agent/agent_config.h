@@ -46,6 +46,11 @@ struct Configure {
   uint32_t hold_us = 20;
   uint32_t heartbeat_ms = 500;
   uint64_t memory_bytes = 0;  // this node's budget; 0: none
+  std::string checkpoint_dir;      // origin: where generations go; empty: none are kept
+  std::string checkpoint_job;      // their name there
+  std::string checkpoint_program;  // for people
+  std::string restore_dir, restore_job;  // origin: the program goes on from this job's ...
+  uint64_t restore_generation = 0;       // ... committed generation
   bool verbose = false;
   double chaos_hz = 0;    // tests: so many threads a second move to random nodes
   uint64_t chaos_seed = 1;

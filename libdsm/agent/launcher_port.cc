@@ -96,6 +96,12 @@ Configure parse_configure(const json& line) {
   c.heartbeat_ms = line.value("heartbeat_ms", c.heartbeat_ms);
   if (c.heartbeat_ms == 0) throw BadCommand{"heartbeat_ms: must not be 0"};
   c.memory_bytes = line.value("mem", c.memory_bytes);
+  c.checkpoint_dir = line.value("ckpt_dir", "");
+  c.checkpoint_job = line.value("ckpt_job", "");
+  c.checkpoint_program = line.value("ckpt_program", "");
+  c.restore_dir = line.value("restore_dir", "");
+  c.restore_job = line.value("restore_job", "");
+  c.restore_generation = line.value("restore_generation", c.restore_generation);
   c.verbose = line.value("verbose", false);
   c.chaos_hz = line.value("chaos_hz", 0.0);
   if (!(c.chaos_hz >= 0 && c.chaos_hz <= 1e6)) throw BadCommand{"chaos_hz: out of range"};

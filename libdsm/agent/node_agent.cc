@@ -52,6 +52,7 @@ NodeAgent::NodeAgent(Configure config, LauncherPort& launcher, Log& log)
       engine_(cache_config(config_), *this, log),
       runtime_(config_, kernel_, engine_, *this, log),
       keeper_(config_.memory_bytes, config_.node, config_.nodes, engine_, log),
+      checkpoints_(config_, log),
       watch_(config_.nodes, watch_config(config_)),
       policy_(config_.poll),
       cpu_(config_.nodes),
@@ -150,6 +151,7 @@ bool NodeAgent::turn(TimeNs now) {
   if (spinning || faults_waiting_) progress |= take_faults();
   if (runtime_waiting_) progress |= take_runtime();
   progress |= keep_memory(os::now_ns());
+  progress |= take_checkpoint_end();
   check_time(os::now_ns());
   for (; !violators_.empty(); violators_.pop_back()) lose_peer(violators_.back(), "sent what it cannot have sent");
   return progress;
@@ -357,6 +359,7 @@ void NodeAgent::runtime_attached(int pid) {
   write_board();
   if (is_origin() && config_.ends_app && program_.pid() != pid) program_ = os::Child(pid, os::open_pidfd(pid));
   keeper_.forget_process();
+  load_memory_first();
   if (fault_watch_) transport_->unwatch(*fault_watch_);
   fault_watch_ = transport_->watch(runtime_.memory()->faults().fd(), POLLIN, [this](uint32_t) { faults_waiting_ = true; });
   advance_readiness();

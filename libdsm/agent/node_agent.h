@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "libdsm/agent/blocked_threads.h"
+#include "libdsm/agent/checkpoint_keeper.h"
 #include "libdsm/agent/cpu_survey.h"
 #include "libdsm/agent/engine.h"
 #include "libdsm/agent/launcher_port.h"
@@ -95,6 +96,12 @@ class NodeAgent final : private transport::Receiver, private EngineHost, private
   void handle(const Pause&);
   void handle(const Resume&);
 
+  // node_agent_checkpoint.cc
+  void keep_process_image(uint32_t serial, os::Fd image) override;
+  void load_memory_first();
+  void watch_checkpoint();
+  bool take_checkpoint_end();
+
   // node_agent_moves.cc
   void handle(const MoveThread&);
   void handle(const Drain&);
@@ -126,6 +133,7 @@ class NodeAgent final : private transport::Receiver, private EngineHost, private
   Engine engine_;
   RuntimeService runtime_;
   MemoryKeeper keeper_;
+  CheckpointKeeper checkpoints_;
   PeerWatch watch_;
   PollPolicy policy_;
   os::PreemptTicker ticker_;
@@ -148,7 +156,9 @@ class NodeAgent final : private transport::Receiver, private EngineHost, private
   std::vector<NodeId> violators_;  // closed after the event that showed it
 
   bool faults_waiting_ = false, runtime_waiting_ = false;  // set by the wait, cleared by reading until nothing is left
-  std::optional<transport::WatchId> fault_watch_, runtime_watch_;
+  std::optional<transport::WatchId> fault_watch_, runtime_watch_, checkpoint_watch_;
+  std::optional<uint32_t> image_serial_;  // the runtime's request that a checkpoint is being written for
+  bool checkpoint_done_ = false;
   std::optional<int> exit_status_;
 
   static constexpr TimeNs kNever = ~TimeNs{0};

@@ -33,6 +33,11 @@ void RuntimeService::allow_welcome(const abi::Welcome& welcome) {
   send_welcome();
 }
 
+void RuntimeService::hold_welcome(bool hold) {
+  welcome_held_ = hold;
+  send_welcome();
+}
+
 // ---- Packets in ----------------------------------------------------------------------------------------------
 
 RuntimeService::Drained RuntimeService::drain() {
@@ -153,7 +158,8 @@ void RuntimeService::perform(Pending& item, TimeNs now) {
     case abi::Op::kCpuTime:
       return is_origin() ? host_.cpu_time_elsewhere(packet.serial) : port_.reply(packet.serial, -EINVAL);
     case abi::Op::kProcessImage:
-      return port_.reply(packet.serial, -EOPNOTSUPP);  // this job keeps no checkpoints
+      if (!is_origin() || !memory_ || item.request.fds.size() != 1) return port_.reply(packet.serial, -EINVAL);
+      return host_.keep_process_image(packet.serial, std::move(item.request.fds.front()));
     case abi::Op::kStats: {
       abi::Packet answer{};
       answer.op = abi::Op::kReplyStats;
@@ -185,7 +191,7 @@ void RuntimeService::on_hello(RuntimeRequest& request) {
 }
 
 void RuntimeService::send_welcome() {
-  if (!welcome_ || !hello_serial_) return;
+  if (!welcome_ || !hello_serial_ || welcome_held_) return;
   abi::Packet packet{};
   packet.op = abi::Op::kWelcome;
   packet.serial = *hello_serial_;

@@ -27,6 +27,7 @@ class RuntimeServiceHost {
   virtual void open_channel(NodeId node, uint32_t serial) = 0;  // channel_opened() follows
   virtual abi::ReplyStats runtime_stats() = 0;
   virtual void cpu_time_elsewhere(uint32_t serial) = 0;         // reply() follows
+  virtual void keep_process_image(uint32_t serial, os::Fd image) = 0;  // reply() follows
 };
 
 class RuntimeService {
@@ -39,6 +40,8 @@ class RuntimeService {
   bool connected() const { return port_.open(); }
   // Until this is called Hello waits for its Welcome.
   void allow_welcome(const abi::Welcome& welcome);
+  // While its memory is being loaded the runtime has to wait for Welcome, whoever allows it.
+  void hold_welcome(bool hold);
 
   // Takes the packets that have arrived. kClosed: the runtime is gone.
   enum class Drained { kNothing, kSome, kClosed };
@@ -102,6 +105,7 @@ class RuntimeService {
   std::vector<std::pair<PageRange, RangeId>> frozen_;
   std::vector<os::Fd> early_channels_;
   std::optional<abi::Welcome> welcome_;
+  bool welcome_held_ = false;
   std::optional<uint32_t> hello_serial_;
   bool vessel_ready_ = false;
 };

@@ -30,6 +30,14 @@ std::string CutSelection::add(const pagedir::CutShare& share) {
   return {};
 }
 
+void CutSelection::add_all_shared() {
+  for (const auto& [block, shared] : shared_) {
+    wire::BlockBits& mine = pages_[block];
+    for (unsigned w = 0; w < wire::BlockBits::kWords; ++w) mine.word(w) |= shared.word(w);
+  }
+  shared_.clear();
+}
+
 uint64_t CutSelection::count() const {
   uint64_t sum = 0;
   for (const auto& [block, pages] : pages_) sum += pages.count();

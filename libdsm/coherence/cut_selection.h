@@ -22,6 +22,9 @@ class CutSelection {
   // page that is not Shared here, or names it twice.
   [[nodiscard]] std::string add(const pagedir::CutShare& share);
 
+  // Instead: all that is Shared here is this node's, since nobody else writes a part.
+  void add_all_shared();
+
   // By block. Complete when the shares of all shards have been added.
   const std::map<BlockNo, wire::BlockBits>& pages() const { return pages_; }
   uint64_t count() const;

@@ -24,6 +24,7 @@ class PageStore {
   int write(PageNo first, std::span<const std::byte> bytes) { return memfd_.write(first.address(), bytes); }
   int punch(PageNo first, uint64_t count);
 
+  const os::Memfd& memfd() const { return memfd_; }
   // Whether the page has content in the memfd.
   bool present(PageNo page) const { return memfd_.next_data(page.address()) == static_cast<int64_t>(page.address()); }
   // The first page at or behind `from` that has content in the memfd.

@@ -65,6 +65,8 @@ uint64_t Memfd::bytes_held() const {
   return ::fstat(fd_.get(), &status) == 0 ? static_cast<uint64_t>(status.st_blocks) * kStatBlock : 0;
 }
 
+Memfd Memfd::duplicate() const { return Memfd(Fd(::fcntl(fd_.get(), F_DUPFD_CLOEXEC, 0))); }
+
 int64_t Memfd::next_data(uint64_t offset) const {
   int64_t at = ::lseek(fd_.get(), static_cast<off_t>(offset), SEEK_DATA);
   return at < 0 ? -errno : at;

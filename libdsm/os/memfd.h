@@ -22,6 +22,7 @@ class Memfd {
 
   bool valid() const { return static_cast<bool>(fd_); }
   int fd() const { return fd_.get(); }
+  Memfd duplicate() const;   // another descriptor of the same file; !valid() and errno on failure
   int read(uint64_t offset, std::span<std::byte> into) const;
   int write(uint64_t offset, std::span<const std::byte> from);
   uint64_t bytes_held() const;   // that its content takes

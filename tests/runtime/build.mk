@@ -10,7 +10,7 @@ $(eval $(call tool,checkpoint_kinds,tests/runtime/checkpoint_kinds.c tests/runti
 $(eval $(call tool,checkpoint_threads,tests/runtime/checkpoint_threads.c,,$(NO_SAN)))
 $(eval $(call tool,restoring_runtime,tests/runtime/restoring_runtime.cc tests/runtime/solo_agent.cc))
 launch_but_main := $(filter-out %/dsm_launch_main.cc,$(wildcard tools/dsm-launch/*.cc))
-$(eval $(call tool,restoring_launch,tests/runtime/restoring_launch.cc $(launch_but_main),dsm_tools dsm_os dsm_base,$(OBJ)/libdsm/runtime/process_image_check.o -lfmt -lelf))
+$(eval $(call tool,restoring_launch,tests/runtime/restoring_launch.cc $(launch_but_main),dsm_tools dsm_ckpt dsm_os dsm_base,$(OBJ)/libdsm/runtime/process_image_check.o $(ckpt_links) -lfmt -lelf))
 $(O)/tests/restoring_launch: $(OBJ)/libdsm/runtime/process_image_check.o
 CFLAGS_tests_runtime := $(NO_SAN)
 FLAGS_tests_runtime_address_ops := $(NO_SAN)

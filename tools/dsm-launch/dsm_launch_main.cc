@@ -2,8 +2,11 @@
 // dsm-launch: run an existing threaded program as one process over several nodes.
 #include <fmt/core.h>
 
+#include <optional>
+
 #include "tools/common/complain.h"
 #include "tools/common/exit_codes.h"
+#include "tools/dsm-launch/checkpoint_source.h"
 #include "tools/dsm-launch/dry_run.h"
 #include "tools/dsm-launch/installation.h"
 #include "tools/dsm-launch/job_controller.h"
@@ -25,7 +28,17 @@ int main(int argc, char** argv) {
   }
   if (options.check) return check_machine(installation.value());
 
-  const Program program = find_command(options.command);
+  std::optional<CheckpointSource> source;
+  if (!options.restart.empty()) {
+    auto opened = open_checkpoint(options.restart);
+    if (!opened) {
+      complain("dsm-launch: {}\n", opened.error().what);
+      return kExitOurs;
+    }
+    for (const std::string& finding : opened->findings) complain("dsm-launch: an older checkpoint is used: {}\n", finding);
+    source = std::move(*opened);
+  }
+  const Program program = source ? Program{source->program, 0, {}, source->program, false} : find_command(options.command);
   if (program.path.empty()) {
     complain("dsm-launch: {}\n", program.problem);
     return program.exit_status;
@@ -37,5 +50,16 @@ int main(int argc, char** argv) {
     return kExitMisuse;
   }
   if (options.dry_run) return dry_run(options, installation.value(), program, hosts.value());
-  return JobController(options, installation.value(), program, hosts.value()).run();
+  JobController controller(options, installation.value(), program, hosts.value());
+  CheckpointPlaces places{options.checkpoint_dir, checkpoint_job_name(program.path), {}, {}, 0};
+  if (source) {   // it goes on keeping them where it was, unless told otherwise
+    if (places.dir.empty()) places.dir = source->dir;
+    if (places.dir == source->dir) places.job = source->job;
+    places.restore_dir = source->dir;
+    places.restore_job = source->job;
+    places.restore_generation = source->generation;
+    controller.restore(std::move(source->restored));
+  }
+  controller.keep_checkpoints(std::move(places));
+  return controller.run();
 }

@@ -108,6 +108,7 @@ json JobController::configuration(const AgentHandle& agent) const {
                {"app_fd", agent.node == 0 ? app_fd_of_agent_ : -1},
                {"ends_app", joined_.has_value()}};
   if (spans_hosts_ && !options_.interface.empty()) line["iface"] = options_.interface;
+  if (agent.node == 0 && !joined_) add_checkpoints(line);
   return line;
 }
 

@@ -50,6 +50,12 @@ struct RestoredProgram {
   os::Fd image;
 };
 
+struct CheckpointPlaces {
+  std::string dir, job;                   // new ones; empty: none are kept
+  std::string restore_dir, restore_job;
+  uint64_t restore_generation = 0;        // 0: nothing is restored
+};
+
 class JobController {
  public:
   // `hosts`: one for each node (job_hosts.h).
@@ -63,6 +69,8 @@ class JobController {
   // Before run(): the program is made from its image, in a PID namespace of its own with node 0's agent, instead of started. The pages are
   // the agents' affair.
   void restore(RestoredProgram program) { restored_ = std::move(program); }
+  // Before run(): where the job's checkpoints go, and where the pages of a restored program are.
+  void keep_checkpoints(CheckpointPlaces places) { checkpoints_ = std::move(places); }
 
   // Runs the job to its end and returns the exit status of dsm-launch.
   int run();
@@ -127,6 +135,7 @@ class JobController {
   void kill_everything();
 
   // job_restore.cc
+  void add_checkpoints(nlohmann::json& configuration) const;
   Status make_id_space();
   void end_id_space();
 
@@ -160,6 +169,7 @@ class JobController {
   int listener_ = -1;
   std::vector<NodeHost> hosts_;
   std::optional<JoinedProgram> joined_;
+  CheckpointPlaces checkpoints_;
   std::optional<RestoredProgram> restored_;
   IdSpace id_space_;               // of a restored program
   JoinPort join_port_;             // open unless children are native

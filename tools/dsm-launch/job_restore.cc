@@ -8,6 +8,18 @@
 
 namespace dsm::tools {
 
+void JobController::add_checkpoints(nlohmann::json& configuration) const {
+  if (!checkpoints_.dir.empty()) {
+    configuration["ckpt_dir"] = checkpoints_.dir;
+    configuration["ckpt_job"] = checkpoints_.job;
+    configuration["ckpt_program"] = program_.path;
+  }
+  if (checkpoints_.restore_generation == 0) return;
+  configuration["restore_dir"] = checkpoints_.restore_dir;
+  configuration["restore_job"] = checkpoints_.restore_job;
+  configuration["restore_generation"] = checkpoints_.restore_generation;
+}
+
 Status JobController::make_id_space() {
   if (!restored_) return success();
   auto space = IdSpace::make(restored_->last_id);

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 
@@ -45,7 +46,8 @@ size_t own_words(int argc, char** argv) {
                                                       "--poll",   "--report", "--hold-us", "--argv0",
                                                       "--mutation", "--encrypt", "-H",       "--host",    "--hostfile",
                                                       "--engine",   "--iface", "--clock",  "--ssh",     "--remote-prefix",
-                                                      "--chaos-migrate", "--chaos-seed", "--children", "--mem"};
+                                                      "--chaos-migrate", "--chaos-seed", "--children", "--mem",
+                                                      "--ckpt-dir", "--restart"};
   size_t i = 1;
   while (i < static_cast<size_t>(argc)) {
     const std::string word = argv[i];
@@ -85,6 +87,14 @@ std::string read_host_file(const std::string& path, std::string& text) {
   std::ifstream file(path, std::ios::binary);
   text.assign(std::istreambuf_iterator<char>(file), {});
   return file.is_open() && !file.bad() ? "" : fmt::format("cannot read the host file {}: {}", path, std::strerror(errno));
+}
+
+// The agent has another working directory. "" or what is wrong with it.
+std::string make_absolute(std::string& dir) {
+  std::error_code code;
+  std::filesystem::create_directories(dir, code);
+  if (!code) dir = std::filesystem::canonical(dir, code).string();
+  return code ? fmt::format("--ckpt-dir {}: {}", dir, code.message()) : "";
 }
 
 // Which host each node is on, and with that how many nodes there are.
@@ -153,6 +163,8 @@ ParsedOptions parse_launch_options(int argc, char** argv) {
             return text.size() < 8 || std::stoull(text) < kLeastBudget ? "needs 16M or more, found " + text + " bytes" : std::string();
           },
           ""));
+  app.add_option("--ckpt-dir", o.checkpoint_dir, "Keep the checkpoints that the program asks for below this directory")->envname("DSM_CKPT_DIR")->type_name("DIR");
+  app.add_option("--restart", o.restart, "Instead of starting a program: go on from the newest checkpoint in DIR, or in DIR/JOB")->type_name("DIR");
   app.add_option("--report", o.report, "Write statistics as JSON to this file at exit")->envname("DSM_REPORT");
   app.add_option("--argv0", o.argv0, "")->group("");
   app.add_option("--chaos-migrate", o.chaos_migrate_hz, "For tests: move random threads to random nodes, so many a second")
@@ -179,7 +191,9 @@ ParsedOptions parse_launch_options(int argc, char** argv) {
   o.nodes_given = nodes->count() > 0;
   std::string problem = host_problem(hosts, o);
   if (problem.empty()) problem = place_problem(o);
-  if (problem.empty() && o.command.empty() && !o.check) problem = "no program given; usage: dsm-launch -n 4 -- PROGRAM [ARGUMENT...]";
+  if (problem.empty() && !o.restart.empty() && !o.command.empty()) problem = "--restart goes on with the program of the checkpoint; leave out " + o.command[0];
+  if (problem.empty() && !o.checkpoint_dir.empty()) problem = make_absolute(o.checkpoint_dir);
+  if (problem.empty() && o.command.empty() && o.restart.empty() && !o.check) problem = "no program given; usage: dsm-launch -n 4 -- PROGRAM [ARGUMENT...]";
   if (!problem.empty()) {
     std::cerr << "dsm-launch: " << problem << "\n";
     parsed.finished = true;
