@@ -4,6 +4,8 @@
 //   dsm-runtime exec FD PROGRAM ARGV0 ARGV1...   the same process again after an execve of the program (execute.cc)
 //   dsm-runtime child SPEC PROGRAM ARGV0 ...     a child of the program that is watched (lone_exec.cc)
 //   dsm-runtime restore FD IMAGE                 the application again, from a process image (image_restore.h)
+//   dsm-runtime resume FD IMAGE                  the same under the launcher of old, where files that are its stdin, stdout or stderr are
+//                                                set back to what they were
 //   dsm-runtime vessel FD                        a vessel, started by its agent
 // FD is the control socket; "FD,L" and "FD,L,1": L is the launcher's, where children ask for agents, 1 says that this process was
 // a child itself. "exec-held", "child-held": the program's path names a descriptor that ends with the execve. Context: the only thread; on the kernel's stack only until its block exists.
@@ -44,8 +46,10 @@ void choose_role(void* stack) {
     self.control.open(to_private_fd(fd));
     vessel_main();
   }
-  if (argc == 4 && equal(role, "restore")) {
+  const bool resumes = equal(role, "resume");
+  if (argc == 4 && (resumes || equal(role, "restore"))) {
     self.role = Role::kApplication;
+    self.remote.resumes_output = resumes;
     const char* image = argv[3];
     restore_main(argv[2], static_cast<int>(parse_decimal(&image)));
   }

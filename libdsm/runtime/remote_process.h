@@ -30,6 +30,7 @@ struct RemoteProcess {
   uint32_t stop_request;        // futex: 1 while a fork wants the local threads still
   ImageStop image_stop;         // application
   const image::View* restoring; // a restored application: its image, while its threads are made (restore_threads.cc)
+  bool resumes_output;          // ... in the job that it was imaged in
   uint32_t restored_threads;    // atomic; that stand ready
   uint32_t restore_gate;        // futex: 1 when all of them go on
   uint32_t threads_moved;       // atomic; not 0 once a thread has left this process alive

@@ -71,7 +71,7 @@ int FileMaker::launchers(const OpenFile& file) const {
   struct stat status;
   constexpr uint32_t kTypeMask = 0170000, kRegular = 0100000;
   if (sys(__NR_fstat, own, &status) != 0 || (status.st_mode & kTypeMask) != kRegular) return own;
-  if (status.st_dev != file.device || status.st_ino != file.inode) return own;
+  if (!process().remote.resumes_output || status.st_dev != file.device || status.st_ino != file.inode) return own;
   sys(__NR_lseek, own, file.offset, 0);
   if ((file.flags & O_APPEND) != 0 && static_cast<uint64_t>(status.st_size) > file.number[1]) sys(__NR_ftruncate, own, file.number[1]);
   return own;

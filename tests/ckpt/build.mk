@@ -3,3 +3,6 @@ $(eval $(call tool,damage_fuzz,$(wildcard tests/ckpt/*.cc) tests/harness/ckpt_sa
 CHECKS += ckpt_damage|120|$(O)/tests/damage_fuzz --cases 600
 SOAKS  += ckpt_damage|1800|$(O)/tests/damage_fuzz --cases 30000
 CHECKS += ckpt_tool|120|python3 tests/ckpt/tool_cases.py $(O)
+$(eval $(call tool,under_checkpoints,tests/ckpt/under_checkpoints.c,,$(NO_SAN)))
+CFLAGS_tests_ckpt := $(NO_SAN)
+CHECKS += restart_cases|400|python3 tests/ckpt/restart_cases.py $(O)

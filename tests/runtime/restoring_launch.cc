@@ -28,7 +28,7 @@ dsm::tools::RestoredProgram read_image(const std::string& path) {
   }
   dsm::os::Fd image(memfd_create("image", MFD_CLOEXEC));
   if (write(image.get(), bytes.data(), bytes.size()) != static_cast<ssize_t>(bytes.size())) exit(dsm::tools::kExitOurs);
-  return {view.process->pid, std::max(view.process->pid, view.threads[view.threads.count - 1].tid), std::move(image)};
+  return {view.process->pid, std::max(view.process->pid, view.threads[view.threads.count - 1].tid), std::move(image), /*resumes_output=*/true};
 }
 
 }  // namespace

@@ -158,8 +158,8 @@ Result<pid_t> start_app(const AppCommand& command) {
   return start_runtime(command, words, nullptr, 0, -1);
 }
 
-Result<pid_t> start_restored_app(const AppCommand& command, const IdSpace& space, pid_t pid, int image_fd) {
-  return start_runtime(command, {"dsm-runtime", "restore", descriptors_of(command), std::to_string(image_fd)}, &space, pid, image_fd);
+Result<pid_t> start_restored_app(const AppCommand& command, const IdSpace& space, pid_t pid, int image_fd, bool resumes_output) {
+  return start_runtime(command, {"dsm-runtime", resumes_output ? "resume" : "restore", descriptors_of(command), std::to_string(image_fd)}, &space, pid, image_fd);
 }
 
 void close_all_but(std::vector<int> kept) {

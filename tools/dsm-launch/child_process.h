@@ -41,8 +41,8 @@ struct AppCommand {
 Result<pid_t> start_app(const AppCommand& command);
 
 // The program again, from its process image: `image_fd` holds it, `pid` is the pid in it. program, arguments and environment of `command` do
-// not count. The answer is the launcher's name for the process.
-Result<pid_t> start_restored_app(const AppCommand& command, const IdSpace& space, pid_t pid, int image_fd);
+// not count. `resumes_output`: stdin, stdout and stderr are those of old, and are set back if they are files. The answer is the launcher's name for the process.
+Result<pid_t> start_restored_app(const AppCommand& command, const IdSpace& space, pid_t pid, int image_fd, bool resumes_output);
 
 // In a child that executes nothing: closes all descriptors but 0, 1, 2 and these.
 void close_all_but(std::vector<int> kept);

@@ -106,7 +106,7 @@ Status JobController::start_program() {
   AppCommand command{installation_.runtime, app_socket_[1], join_port_.inherited_fd(), program_.file, options_.command,
                      job_environment(), signals_.original_mask()};
   if (!options_.argv0.empty()) command.arguments[0] = options_.argv0;
-  auto pid = restored_ ? start_restored_app(command, id_space_, restored_->pid, restored_->image.get()) : start_app(command);
+  auto pid = restored_ ? start_restored_app(command, id_space_, restored_->pid, restored_->image.get(), restored_->resumes_output) : start_app(command);
   if (!pid) return pid.error();
   app_pid_ = *pid;
   for (int& fd : app_socket_) close(std::exchange(fd, -1));

@@ -48,6 +48,7 @@ struct RestoredProgram {
   pid_t pid;       // in the image
   pid_t last_id;   // the highest id of its threads
   os::Fd image;
+  bool resumes_output = false;   // stdin, stdout and stderr are those of the job that the image is of
 };
 
 struct CheckpointPlaces {
