@@ -47,6 +47,7 @@ struct Configure {
   uint32_t heartbeat_ms = 500;
   uint64_t memory_bytes = 0;  // this node's budget; 0: none
   std::string checkpoint_dir;      // origin: where generations go; empty: none are kept
+  uint64_t checkpoint_every_ms = 0;  // 0: only when the program asks
   std::string checkpoint_job;      // their name there
   std::string checkpoint_program;  // for people
   std::string restore_dir, restore_job;  // origin: the program goes on from this job's ...

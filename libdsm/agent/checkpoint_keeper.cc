@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "libdsm/agent/checkpoint_keeper.h"
 
+#include <algorithm>
 #include <cerrno>
 
 #include "libdsm/agent/cut_plan.h"
@@ -12,11 +13,20 @@ namespace dsm::agent {
 namespace {
 
 constexpr uint64_t kGenerationsKept = 2;
+constexpr TimeNs kMs = 1'000'000;
+constexpr TimeNs kAskAgain = 20 * kMs;
+constexpr unsigned kMostDoublings = 5;
 
 }  // namespace
 
 CheckpointKeeper::CheckpointKeeper(const Configure& config, const Log& log)
-    : config_(config), log_(log), generation_(config.restore_generation + 1), committed_(config.restore_generation) {}
+    : config_(config), log_(log), generation_(config.restore_generation + 1) {}
+
+void CheckpointKeeper::program_runs(TimeNs now) {
+  if (config_.checkpoint_every_ms != 0 && !config_.checkpoint_dir.empty()) next_due_ = now + config_.checkpoint_every_ms * kMs;
+}
+
+void CheckpointKeeper::asked(TimeNs now) { next_due_ = now + kAskAgain; }
 
 int CheckpointKeeper::begin(os::Fd image, const Engine& engine, const OriginSpace& space, const NodeMemory& memory) {
   if (config_.checkpoint_dir.empty()) return -EOPNOTSUPP;
@@ -44,8 +54,15 @@ int CheckpointKeeper::begin(os::Fd image, const Engine& engine, const OriginSpac
   return 0;
 }
 
-int CheckpointKeeper::finish() {
+int CheckpointKeeper::finish(TimeNs now) {
   DSM_CHECK(task_);
+  const int error = write_and_commit();
+  failures_ = error == 0 ? 0 : std::min(failures_ + 1, kMostDoublings);
+  if (next_due_ != ~TimeNs{0}) next_due_ = now + (config_.checkpoint_every_ms * kMs << failures_);
+  return error;
+}
+
+int CheckpointKeeper::write_and_commit() {
   auto part = task_->take();
   task_.reset();
   if (!part) {
@@ -66,7 +83,7 @@ int CheckpointKeeper::commit(const ckpt::PreparedPart& part) {
   if (generation_ > kGenerationsKept)
     if (auto pruned = ckpt::prune_before(config_.checkpoint_dir, config_.checkpoint_job, generation_ - kGenerationsKept + 1); !pruned)
       log_.info("old generations stay: " + pruned.error().what);
-  committed_ = generation_++;
+  ++generation_;
   return 0;
 }
 

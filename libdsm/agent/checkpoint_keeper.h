@@ -25,7 +25,7 @@ class CheckpointKeeper {
   // Begins a generation. 0: completion_fd() becomes readable, then finish() must be called.
   int begin(os::Fd image, const Engine& engine, const OriginSpace& space, const NodeMemory& memory);
   // Prepared and committed (0), or not; older generations than the one before are removed.
-  int finish();
+  int finish(TimeNs now);
 
   // The program of this job goes on from a generation, and its memory has not been filled yet.
   bool has_to_load() const { return !config_.restore_dir.empty() && !loaded_; }
@@ -33,16 +33,25 @@ class CheckpointKeeper {
   int begin_load(const os::Memfd& memory);
   Status loaded();
 
+  // Whether a checkpoint is due by --ckpt-every. One that fails makes the next one wait longer.
+  bool due(TimeNs now) const { return now >= next_due_; }
+  TimeNs next_due() const { return next_due_; }   // ~0: never
+  void program_runs(TimeNs now);
+  // A thread has been asked to make one: look again soon.
+  void asked(TimeNs now);
+
   bool busy() const { return task_ || load_; }
   int completion_fd() const { return task_ ? task_->completion_fd() : load_->completion_fd(); }
 
  private:
+  int write_and_commit();
   int commit(const ckpt::PreparedPart& part);
 
   const Configure& config_;
   const Log& log_;
   uint64_t generation_;   // the next one
-  uint64_t committed_ = 0;
+  TimeNs next_due_ = ~TimeNs{0};
+  unsigned failures_ = 0;   // in a row
   std::unique_ptr<CheckpointTask> task_;
   std::unique_ptr<BackgroundLoad> load_;
   bool loaded_ = false;

@@ -97,6 +97,7 @@ Configure parse_configure(const json& line) {
   if (c.heartbeat_ms == 0) throw BadCommand{"heartbeat_ms: must not be 0"};
   c.memory_bytes = line.value("mem", c.memory_bytes);
   c.checkpoint_dir = line.value("ckpt_dir", "");
+  c.checkpoint_every_ms = line.value("ckpt_every_ms", c.checkpoint_every_ms);
   c.checkpoint_job = line.value("ckpt_job", "");
   c.checkpoint_program = line.value("ckpt_program", "");
   c.restore_dir = line.value("restore_dir", "");

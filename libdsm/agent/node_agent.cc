@@ -200,6 +200,7 @@ void NodeAgent::check_time(TimeNs now) {
     if (auto deadline = engine_.next_deadline(); deadline && *deadline <= now) engine_.on_timer(now);
   }
   check_moves(now);
+  check_checkpoint(now);
   if (now >= orphaned_at_) {
     log_.error(mesh_ ? "no word from the launcher since node 0 was lost; ending" : "no word from the launcher; ending");
     return stop(kExitOrphaned);
@@ -222,6 +223,7 @@ void NodeAgent::wait(TimeNs now) {
   if (mesh_) until(watch_.next_check());
   if (orphaned_at_ != kNever) until(orphaned_at_);
   if (auto check = next_move_check()) until(*check);
+  if (!checkpoints_.busy() && checkpoints_.next_due() != kNever) until(checkpoints_.next_due());
   if (auto step = keeper_.next_step()) until(*step);
   transport_->poll(timeout);
 }
@@ -395,6 +397,7 @@ void NodeAgent::advance_readiness() {
   if (is_origin()) write_board(), runtime_.allow_welcome(make_welcome());
   said_ready_ = true;
   if (is_origin() && config_.chaos_hz > 0) mover_.start_chaos(config_.chaos_hz, config_.chaos_seed, os::now_ns());
+  if (is_origin()) checkpoints_.program_runs(os::now_ns());
   launcher_.ready(runtime_.pid());
 }
 

@@ -101,6 +101,7 @@ class NodeAgent final : private transport::Receiver, private EngineHost, private
   void load_memory_first();
   void watch_checkpoint();
   bool take_checkpoint_end();
+  void check_checkpoint(TimeNs now);
 
   // node_agent_moves.cc
   void handle(const MoveThread&);

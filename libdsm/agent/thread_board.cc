@@ -123,6 +123,12 @@ void ThreadBoard::set_drained(unsigned node, bool drained) {
   else word.fetch_and(~bit);
 }
 
+void ThreadBoard::ask_for_checkpoint() {
+  if (board() != nullptr) __atomic_store_n(&writable()->checkpoint_request, 1, __ATOMIC_SEQ_CST);
+}
+
+bool ThreadBoard::checkpoint_asked_for() const { return board() != nullptr && __atomic_load_n(&board()->checkpoint_request, __ATOMIC_SEQ_CST) != 0; }
+
 void ThreadBoard::set_cpus(const std::vector<unsigned>& cpus_of_nodes) {
   if (!board()) return;
   for (size_t i = 0; i < cpus_of_nodes.size() && i < abi::kBoardNodes; ++i)

@@ -39,6 +39,9 @@ class ThreadBoard {
   // (libdsm/runtime/migrate.h).
   bool ask_to_move(const Program& thread, unsigned node, bool if_settled = false);
   void set_drained(unsigned node, bool drained);
+  // Until a thread takes it: the first one that is kicked then has a checkpoint made.
+  void ask_for_checkpoint();
+  bool checkpoint_asked_for() const;
   void set_cpus(const std::vector<unsigned>& cpus_of_nodes);
   uint64_t migrations() const;
 

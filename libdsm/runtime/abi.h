@@ -212,7 +212,8 @@ struct Board {
   uint32_t ended_ever;       // ended[ended_ever % kEndedSlots] is written next
   uint32_t migrations_ever;  // moves that were completed, of all threads
   uint64_t drained[kBoardNodes / 64];   // bit n: no new thread goes to node n; written by the origin's agent
-  uint32_t pad[2];
+  uint32_t checkpoint_request;          // 1: the first thread of the origin that is kicked takes a checkpoint; written by the origin's agent
+  uint32_t pad;
   uint16_t cpus[kBoardNodes];           // of each node; written by the origin's agent before Welcome
   ThreadSlot slot[kBoardSlots];
   ThreadSlot ended[kEndedSlots];   // state kFree; the rest as it was at the end

@@ -69,6 +69,8 @@ void wait_for_release(Thread& thread) {
     store_ordered(thread.signals.image_state, ThreadSignals::ImageState::kParked);
     ImageStop::Phase seen;
     while ((seen = phase()) != ImageStop::Phase::kNone) {
+      // Released and stopped again before it looked.
+      if (seen == ImageStop::Phase::kPark) store_ordered(thread.signals.image_state, ThreadSignals::ImageState::kParked);
       if (seen == ImageStop::Phase::kReport && load_ordered(thread.signals.image_state) == ThreadSignals::ImageState::kParked) {
         add_thread(thread, *stop.builder);
         store_ordered(thread.signals.image_state, ThreadSignals::ImageState::kReported);
@@ -81,7 +83,12 @@ void wait_for_release(Thread& thread) {
   exchange_kernel_mask(mask);
 }
 
-bool goes_back(const Thread& thread) { return thread.remote.called_from != 0 && !is_drained(thread.remote.called_from); }
+// A request to come home that came after the thread was on its way is over with the stop.
+bool goes_back(Thread& thread) {
+  const uint32_t asked = board::take_request(thread);
+  if (asked != board::kNoNode && asked != 0 && asked < process().welcome.nodes) thread.remote.called_from = asked;
+  return thread.remote.called_from != 0 && !is_drained(thread.remote.called_from);
+}
 
 }  // namespace
 
@@ -126,7 +133,7 @@ void park_at_home(Thread& thread, uint32_t from) {
   thread.remote.called_from = from;
   if (!may_move_at(start_frame(thread).context)) return;   // it parks a few instructions later, being kicked again
   wait_for_release(thread);
-  if (goes_back(thread)) become_shadow(thread, from);
+  if (goes_back(thread)) become_shadow(thread, thread.remote.called_from);
 }
 
 }  // namespace dsm::runtime

@@ -4,6 +4,7 @@
 #include <asm-generic/errno.h>
 #include <linux/memfd.h>
 
+#include "libdsm/runtime/atomics.h"
 #include "libdsm/runtime/channel_protocol.h"
 #include "libdsm/runtime/image_stop.h"
 #include "libdsm/runtime/migrate.h"
@@ -33,6 +34,23 @@ int64_t hand_to_agent(int64_t file, uint64_t losses) {
   if (const int64_t error = whole_memory(abi::Op::kFreeze); error != 0) return error;
   const int64_t result = process().control.request(packet, static_cast<int>(file));
   RT_CHECK(whole_memory(abi::Op::kThaw) == 0);
+  return result;
+}
+
+// `self`'s state is at start_frame(). What a checkpoint's caller gets.
+int64_t make_checkpoint(Thread& self) {
+  if (const int64_t error = stop_for_image(self); error != 0) return error;
+  // As for those that are parked: the program's signals wait in the kernel, where they are seen.
+  const uint64_t mask = exchange_kernel_mask(~(kSynchronousSignals | kReservedSignals));
+  uint32_t losses = 0;
+  int64_t result = write_process_image(self, &losses);
+  if (!is_error(result)) {
+    const int64_t file = result;
+    result = hand_to_agent(file, losses);
+    sys(__NR_close, file);
+  }
+  exchange_kernel_mask(mask);
+  release_from_image();
   return result;
 }
 
@@ -75,21 +93,19 @@ int64_t take_checkpoint(Call& call) {
   Frame& frame = start_frame(self);
   capture_frame(frame, *call.user);
   frame.context.reg[kRax] = kInNewProcess;
-  if (const int64_t error = stop_for_image(self); error != 0) return error;
-  // As for those that are parked: the program's signals wait in the kernel, where they are seen.
-  const uint64_t mask = exchange_kernel_mask(~(kSynchronousSignals | kReservedSignals));
-  uint32_t losses = 0;
-  int64_t result = write_process_image(self, &losses);
-  if (!is_error(result)) {
-    const int64_t file = result;
-    result = hand_to_agent(file, losses);
-    sys(__NR_close, file);
-  }
-  exchange_kernel_mask(mask);
-  release_from_image();
+  const int64_t result = make_checkpoint(self);
   if (self.remote.called_from == 0) return result;
   call.user->reg[kRax] = static_cast<uint64_t>(result);
   leave_origin(self, *call.user, self.remote.called_from);
+}
+
+void checkpoint_if_asked(Thread& thread, const UserContext& user) {
+  abi::Board* board = process().board;
+  if (board == nullptr || load_ordered(board->checkpoint_request) == 0 || !may_move_at(user)) return;
+  if (__atomic_exchange_n(&board->checkpoint_request, 0, __ATOMIC_SEQ_CST) == 0) return;
+  capture_frame(start_frame(thread), user);
+  const int64_t error = make_checkpoint(thread);
+  if (process().welcome.verbose != 0 && error != 0) log("no checkpoint: error %d", -error);
 }
 
 }  // namespace dsm::runtime

@@ -14,6 +14,10 @@ namespace dsm::runtime {
 // checkpoint is kept. 0; in the process that is made from it, 1; else -errno of stop_for_image() or of the agent.
 int64_t take_checkpoint(Call& call);
 
+// The local thread in `user`, where it may be stopped: if the agent has asked for a checkpoint and nobody has taken the request yet, this
+// thread has one made, as if it had called. What goes wrong is said in the log by whoever it goes wrong for.
+void checkpoint_if_asked(Thread& thread, const UserContext& user);
+
 // The image of the process into a new memfd, whose number is returned, or -errno; *losses: how many things are named in it as lost.
 // `self`'s state is at start_frame().
 int64_t write_process_image(Thread& self, uint32_t* losses);

@@ -5,6 +5,7 @@
 
 #include "libdsm/runtime/delegate.h"
 #include "libdsm/runtime/image_stop.h"
+#include "libdsm/runtime/image_writer.h"
 #include "libdsm/runtime/placement.h"
 #include "libdsm/runtime/runtime_process.h"
 #include "libdsm/runtime/shadow.h"
@@ -84,6 +85,7 @@ void move_if_asked(Thread& thread, UserContext& user) {
 
 void on_move_kick(Thread& thread, UserContext& user, bool in_runtime) {
   if (thread.remote.kind == ThreadKind::kProgram && !in_runtime) {
+    checkpoint_if_asked(thread, user);
     park_for_image(thread, user);
     if (may_move_at(user)) move_if_asked(thread, user);
     return;

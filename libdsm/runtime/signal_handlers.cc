@@ -11,6 +11,7 @@
 #include "libdsm/runtime/channel_pool.h"
 #include "libdsm/runtime/core_dump.h"
 #include "libdsm/runtime/image_stop.h"
+#include "libdsm/runtime/image_writer.h"
 #include "libdsm/runtime/runtime_log.h"
 #include "libdsm/runtime/migrate.h"
 #include "libdsm/runtime/runtime_process.h"
@@ -342,6 +343,7 @@ extern "C" void dsm_deliver_pending(UserContext* user) {
   if ((word & kPendingMove) != 0) {
     __atomic_fetch_and(&word, ~kPendingMove, __ATOMIC_RELAXED);
     restart_interrupted(thread, *user);   // the kick may have interrupted a call
+    checkpoint_if_asked(thread, *user);
     park_for_image(thread, *user);
     move_if_asked(thread, *user);
   }

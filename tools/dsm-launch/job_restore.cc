@@ -13,6 +13,7 @@ void JobController::add_checkpoints(nlohmann::json& configuration) const {
     configuration["ckpt_dir"] = checkpoints_.dir;
     configuration["ckpt_job"] = checkpoints_.job;
     configuration["ckpt_program"] = program_.path;
+    configuration["ckpt_every_ms"] = static_cast<uint64_t>(options_.checkpoint_every_s * 1000);
   }
   if (checkpoints_.restore_generation == 0) return;
   configuration["restore_dir"] = checkpoints_.restore_dir;

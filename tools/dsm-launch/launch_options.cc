@@ -47,7 +47,7 @@ size_t own_words(int argc, char** argv) {
                                                       "--mutation", "--encrypt", "-H",       "--host",    "--hostfile",
                                                       "--engine",   "--iface", "--clock",  "--ssh",     "--remote-prefix",
                                                       "--chaos-migrate", "--chaos-seed", "--children", "--mem",
-                                                      "--ckpt-dir", "--restart"};
+                                                      "--ckpt-dir", "--ckpt-every", "--restart"};
   size_t i = 1;
   while (i < static_cast<size_t>(argc)) {
     const std::string word = argv[i];
@@ -164,6 +164,8 @@ ParsedOptions parse_launch_options(int argc, char** argv) {
           },
           ""));
   app.add_option("--ckpt-dir", o.checkpoint_dir, "Keep the checkpoints that the program asks for below this directory")->envname("DSM_CKPT_DIR")->type_name("DIR");
+  app.add_option("--ckpt-every", o.checkpoint_every_s, "Take a checkpoint every SEC seconds (needs --ckpt-dir or --restart)")
+      ->envname("DSM_CKPT_EVERY")->type_name("SEC")->check(CLI::Range(0.01, 1e7));
   app.add_option("--restart", o.restart, "Instead of starting a program: go on from the newest checkpoint in DIR, or in DIR/JOB")->type_name("DIR");
   app.add_option("--report", o.report, "Write statistics as JSON to this file at exit")->envname("DSM_REPORT");
   app.add_option("--argv0", o.argv0, "")->group("");
@@ -192,6 +194,7 @@ ParsedOptions parse_launch_options(int argc, char** argv) {
   std::string problem = host_problem(hosts, o);
   if (problem.empty()) problem = place_problem(o);
   if (problem.empty() && !o.restart.empty() && !o.command.empty()) problem = "--restart goes on with the program of the checkpoint; leave out " + o.command[0];
+  if (problem.empty() && o.checkpoint_every_s != 0 && o.checkpoint_dir.empty() && o.restart.empty()) problem = "--ckpt-every: needs --ckpt-dir, which says where";
   if (problem.empty() && !o.checkpoint_dir.empty()) problem = make_absolute(o.checkpoint_dir);
   if (problem.empty() && o.command.empty() && o.restart.empty() && !o.check) problem = "no program given; usage: dsm-launch -n 4 -- PROGRAM [ARGUMENT...]";
   if (!problem.empty()) {
