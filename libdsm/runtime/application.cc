@@ -7,6 +7,7 @@
 #include <linux/fcntl.h>
 #include <linux/prctl.h>
 
+#include "libdsm/runtime/image_files.h"
 #include "libdsm/runtime/register_frame.h"
 #include "libdsm/runtime/runtime_log.h"
 #include "libdsm/runtime/proc_paths.h"
@@ -154,6 +155,7 @@ void take_descriptors(const char* text) {
 }
 
 void greet_as_origin() {
+  note_standard_files();
   open_memory_and_board();
   greet_agent();
   board::enter(current_thread(), abi::ThreadState::kRunning, process().welcome.node);

@@ -161,8 +161,15 @@ class FileWriter {
     out.path = builder_.text(seen.name);
   }
 
+  // Another file under the number of stdin, stdout or stderr is the program's own.
+  static bool is_launchers(const SeenDescriptor& seen) {
+    if (seen.fd > 2) return false;
+    const StandardFile& given = process().remote.standard[seen.fd];
+    return given.device == seen.status.st_dev && given.inode == seen.status.st_ino;
+  }
+
   void describe_regular(const SeenDescriptor& seen, image::OpenFile& out) {
-    if (seen.fd <= 2) return describe_launchers(seen, out);
+    if (is_launchers(seen)) return describe_launchers(seen, out);
     out.number[0] = static_cast<uint64_t>(seen.status.st_size);
     if (has_name(seen)) {
       out.kind = FileKind::kPath;
@@ -206,5 +213,16 @@ class FileWriter {
 }  // namespace
 
 void add_files(ImageBuilder& builder) { FileWriter(builder).add_all(); }
+
+void note_standard_files() {
+  const int64_t launcher = sys(__NR_getppid);   // 0 in a PID namespace, where the program has just been restored
+  for (int fd = 0; fd < 3; fd++) {
+    char path[64];
+    TextBuffer(path, sizeof path).text("/proc/").decimal(launcher).text("/fd/").decimal(fd);
+    struct stat status = {};
+    if (launcher <= 0 || sys(__NR_stat, path, &status) != 0) sys(__NR_fstat, fd, &status);
+    process().remote.standard[fd] = {status.st_dev, status.st_ino};
+  }
+}
 
 }  // namespace dsm::runtime

@@ -26,4 +26,8 @@ void add_locks(const SeenDescriptor& seen, uint32_t file, ImageBuilder& builder)
 // The bytes that wait in the pipe whose read end is `fd`; they stay there.
 bool copy_pipe(int fd, image::Span* content, ImageBuilder& builder);
 
+// At the start of a process image of the application: remembers what the launcher's descriptors are (after an execve the program's own
+// may be others by now).
+void note_standard_files();
+
 }  // namespace dsm::runtime

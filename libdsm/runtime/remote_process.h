@@ -15,6 +15,11 @@ namespace dsm::runtime {
 
 class ImageBuilder;
 
+// What the launcher's stdin, stdout and stderr are: the program may put other files under these numbers.
+struct StandardFile {
+  uint64_t device, inode;
+};
+
 struct ImageStop {              // image_stop.h
   enum class Phase : uint32_t { kNone = 0, kPark = 1, kReport = 2 };
   Phase phase;                  // futex
@@ -29,6 +34,7 @@ struct RemoteProcess {
   Lock fork_lock;               // application; one fork at a time
   uint32_t stop_request;        // futex: 1 while a fork wants the local threads still
   ImageStop image_stop;         // application
+  StandardFile standard[3];     // application
   const image::View* restoring; // a restored application: its image, while its threads are made (restore_threads.cc)
   bool resumes_output;          // ... in the job that it was imaged in
   uint32_t restored_threads;    // atomic; that stand ready

@@ -11,10 +11,16 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 
+sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "harness"))
 
 import verdicts  # noqa: E402
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "programs"))
+
+import inputs  # noqa: E402
 
 kSeconds = 90
 kRounds = "4"
@@ -39,6 +45,7 @@ class Cases:
     def __init__(self, build, scratch):
         self.launcher, self.tool = os.path.join(build, "bin/dsm-launch"), os.path.join(build, "bin/dsm-ckpt")
         self.program = [os.path.join(build, "tests/under_checkpoints"), kRounds]
+        self.inputs = os.path.join(build, "tests", "inputs")
         self.scratch = scratch
         self.store = os.path.join(scratch, "store")
 
@@ -63,6 +70,41 @@ class Cases:
 
     def test_three_nodes(self):
         return self.restarted("3", ["3", "1", "4"])
+
+    # The launcher is killed when there is a generation; the restart ends what the job had begun.
+    def killed(self, command, output):
+        wanted = run(command, self.scratch)[:2]
+        path = os.path.join(self.scratch, output)
+        with open(path, "rb") as file:
+            oracle = file.read()
+        os.remove(path)
+        argv = [self.launcher, "-n", "3", "--ckpt-dir", self.store, "--ckpt-every", "0.2", "--", *command]
+        with subprocess.Popen(argv, cwd=self.scratch, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as job:
+            deadline = time.monotonic() + kSeconds
+            while job.poll() is None and not self.has_generation() and time.monotonic() < deadline:
+                time.sleep(0.01)
+            early = job.poll() is None
+            job.kill()
+        if not self.has_generation():
+            return "no generation was committed"
+        if not early:
+            return "the job ended before it could be killed: the input is too small"
+        wrong = problem("restarted", wanted, self.restart("2"))
+        with open(path, "rb") as file:
+            return wrong or (None if file.read() == oracle else "the output file differs")
+
+    def has_generation(self):
+        return any(name.startswith("commit-") and not name.endswith(".tmp") for _, _, names in os.walk(self.store) for name in names)
+
+    # Its standard output is a file that it has opened itself.
+    def test_killed_sort(self):
+        with open(os.path.join(self.scratch, "lines"), "w", encoding="ascii") as file:
+            file.writelines(f"{number * 2654435761 % 1000003:07d} {'x' * (number % 60)}\n" for number in range(600000))
+        return self.killed(["/usr/bin/sort", "--parallel=4", "-S", "400M", "-o", "sorted", "lines"], "sorted")
+
+    def test_killed_pigz(self):
+        shutil.copyfile(inputs.input_path(self.inputs, "text_24m"), os.path.join(self.scratch, "text"))
+        return self.killed(["/usr/bin/pigz", "-p4", "-9", "-n", "-k", "-f", "text"], "text.gz")
 
     # A damaged newest generation is named, and the one before it is used.
     def test_damaged_generation(self):
