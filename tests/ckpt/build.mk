@@ -6,3 +6,5 @@ CHECKS += ckpt_tool|120|python3 tests/ckpt/tool_cases.py $(O)
 $(eval $(call tool,under_checkpoints,tests/ckpt/under_checkpoints.c,,$(NO_SAN)))
 CFLAGS_tests_ckpt := $(NO_SAN)
 CHECKS += restart_cases|400|python3 tests/ckpt/restart_cases.py $(O)
+CHECKS += recovery|400|python3 tests/ckpt/recovery_cases.py $(O)
+SOAKS  += recovery|5400|python3 tests/ckpt/recovery_cases.py $(O) --kills 50

@@ -9,8 +9,8 @@
 #include "tools/dsm-launch/checkpoint_source.h"
 #include "tools/dsm-launch/dry_run.h"
 #include "tools/dsm-launch/installation.h"
-#include "tools/dsm-launch/job_controller.h"
 #include "tools/dsm-launch/job_hosts.h"
+#include "tools/dsm-launch/job_runs.h"
 #include "tools/dsm-launch/launch_options.h"
 #include "tools/dsm-launch/machine_check.h"
 #include "tools/dsm-launch/program_lookup.h"
@@ -50,16 +50,5 @@ int main(int argc, char** argv) {
     return kExitMisuse;
   }
   if (options.dry_run) return dry_run(options, installation.value(), program, hosts.value());
-  JobController controller(options, installation.value(), program, hosts.value());
-  CheckpointPlaces places{options.checkpoint_dir, checkpoint_job_name(program.path), {}, {}, 0};
-  if (source) {   // it goes on keeping them where it was, unless told otherwise
-    if (places.dir.empty()) places.dir = source->dir;
-    if (places.dir == source->dir) places.job = source->job;
-    places.restore_dir = source->dir;
-    places.restore_job = source->job;
-    places.restore_generation = source->generation;
-    controller.restore(std::move(source->restored));
-  }
-  controller.keep_checkpoints(std::move(places));
-  return controller.run();
+  return run_job(options, installation.value(), program, hosts.value(), std::move(source));
 }

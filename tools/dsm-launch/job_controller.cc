@@ -145,6 +145,7 @@ bool JobController::waits_for_children_only() const { return phase_ == Phase::kL
 int JobController::poll_timeout_ms() const {
   TimeNs next = waits_for_children_only() ? monotonic_ns() + kSecond : phase_deadline_;
   if (suspicion_) next = std::min(next, suspicion_->decide_at);
+  if (collect_at_) next = std::min(next, *collect_at_);
   for (const auto& [id, query] : queries_) next = std::min(next, query.deadline());
   const TimeNs now = monotonic_ns();
   if (next <= now) return 0;
@@ -262,9 +263,13 @@ void JobController::program_changed(int wait_status) {
   if (WIFCONTINUED(wait_status)) return tell_all("resume");
   app_status_ = wait_status;
   if (failed_) return;
+  lost_node_ = phase_ == Phase::kRunning && WIFSIGNALED(wait_status) && WTERMSIG(wait_status) == SIGKILL;
   if (worth_a_line(wait_status))
     complain("dsm-launch: {}: the program (pid {}) {}\n", name_of(agents_[0]), app_pid_, describe_exit(wait_status));
-  collect_final_report();
+  // Our status: its runtime may have noticed before us that a node is lost, which decides what comes next.
+  const bool perhaps_ours = WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == kExitOurs;
+  if (perhaps_ours && !checkpoints_.dir.empty()) collect_at_ = monotonic_ns() + 2 * kSuspicionPatience;
+  else collect_final_report();
 }
 
 void JobController::tell_all(const char* command) {
@@ -280,9 +285,13 @@ void JobController::check_deadlines() {
     query = queries_.erase(query);
     done.finish();
   }
+  if (collect_at_ && now >= *collect_at_) {
+    collect_at_.reset();
+    if (!failed_ && phase_ == Phase::kRunning) collect_final_report();
+  }
   if (suspicion_ && now >= suspicion_->decide_at) {
     const Suspicion s = *suspicion_;
-    if (!failed_ && !app_status_) fail(fmt::format("{}: {}", name_of(agents_[static_cast<size_t>(s.node)]), s.what));
+    if (!failed_ && (!app_status_ || collect_at_)) fail(fmt::format("{}: {}", name_of(agents_[static_cast<size_t>(s.node)]), s.what));
     suspicion_.reset();
   }
   if (now < phase_deadline_ || waits_for_children_only()) return;
@@ -329,6 +338,7 @@ void JobController::suspect_peer(int node, const std::string& what) {
 
 void JobController::fail(const std::string& what) {
   if (std::exchange(failed_, true)) return;
+  lost_node_ = phase_ == Phase::kRunning;
   if (!app_status_ || phase_ < Phase::kCollecting) complain_of_failure(what);
   kill_program();
   leave();

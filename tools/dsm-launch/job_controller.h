@@ -75,6 +75,9 @@ class JobController {
 
   // Runs the job to its end and returns the exit status of dsm-launch.
   int run();
+  // After run(): it ended because an agent, a vessel or the program was killed while the program ran, which another run from a checkpoint
+  // may survive.
+  bool lost_node() const { return lost_node_; }
 
  private:
   static constexpr TimeNs kReportPatience = 3'000'000'000;
@@ -161,6 +164,8 @@ class JobController {
   Phase phase_ = Phase::kListening;
   TimeNs phase_deadline_ = 0;
   bool failed_ = false;
+  bool lost_node_ = false;
+  std::optional<TimeNs> collect_at_;   // the program has ended, and whether a node was lost shows until then
   struct Suspicion {
     int node;
     std::string what;

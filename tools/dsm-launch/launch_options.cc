@@ -47,7 +47,7 @@ size_t own_words(int argc, char** argv) {
                                                       "--mutation", "--encrypt", "-H",       "--host",    "--hostfile",
                                                       "--engine",   "--iface", "--clock",  "--ssh",     "--remote-prefix",
                                                       "--chaos-migrate", "--chaos-seed", "--children", "--mem",
-                                                      "--ckpt-dir", "--ckpt-every", "--restart"};
+                                                      "--ckpt-dir", "--ckpt-every", "--restart", "--max-restarts"};
   size_t i = 1;
   while (i < static_cast<size_t>(argc)) {
     const std::string word = argv[i];
@@ -166,6 +166,8 @@ ParsedOptions parse_launch_options(int argc, char** argv) {
   app.add_option("--ckpt-dir", o.checkpoint_dir, "Keep the checkpoints that the program asks for below this directory")->envname("DSM_CKPT_DIR")->type_name("DIR");
   app.add_option("--ckpt-every", o.checkpoint_every_s, "Take a checkpoint every SEC seconds (needs --ckpt-dir or --restart)")
       ->envname("DSM_CKPT_EVERY")->type_name("SEC")->check(CLI::Range(0.01, 1e7));
+  app.add_option("--max-restarts", o.max_restarts, "How often a job that keeps checkpoints goes on from one when a node is lost")
+      ->envname("DSM_MAX_RESTARTS")->check(CLI::Range(0, 1000000));
   app.add_option("--restart", o.restart, "Instead of starting a program: go on from the newest checkpoint in DIR, or in DIR/JOB")->type_name("DIR");
   app.add_option("--report", o.report, "Write statistics as JSON to this file at exit")->envname("DSM_REPORT");
   app.add_option("--argv0", o.argv0, "")->group("");

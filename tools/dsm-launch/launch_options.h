@@ -27,6 +27,7 @@ struct LaunchOptions {
   uint64_t memory_bytes = 0;       // budget of each node; 0: none
   std::string checkpoint_dir;      // where checkpoints of the job are kept; empty: nowhere
   double checkpoint_every_s = 0;   // 0: only when the program asks
+  int max_restarts = 10;           // of a job that keeps checkpoints, when it loses a node
   std::string restart;             // DIR or DIR/JOB of a checkpoint that the program goes on from; empty: it is started
   std::string report;              // path of the JSON report, empty: none
   std::string argv0;               // what the program sees as argv[0]; empty: as given
