@@ -280,12 +280,7 @@ Status NodeAgent::on_message(NodeId source, transport::Bytes frame) {
   if (frame[0] == static_cast<std::byte>(FrameKind::kCpuQuestion)) return answer_cpu_question(source, frame);
   if (frame[0] == static_cast<std::byte>(FrameKind::kCpuAnswer)) return take_cpu_answer(source, frame, now);
   if (frame[0] == static_cast<std::byte>(FrameKind::kMeshComplete)) return take_mesh_complete(source);
-  if (frame[0] == static_cast<std::byte>(FrameKind::kRoom)) {
-    const std::optional<Room> room = body_of<Room>(frame);
-    if (!room) return Error{"room frame of the wrong length", 0};
-    keeper_.room_heard(source, room->bytes);
-    return success();
-  }
+  if (frame[0] == static_cast<std::byte>(FrameKind::kRoom)) return take_room(source, frame);
   if (frame[0] != static_cast<std::byte>(FrameKind::kProtocol)) return Error{"frame of unknown kind", 0};
   Result<wire::Envelope> envelope = wire::decode(frame.subspan(1));
   if (!envelope) return envelope.error();

@@ -83,6 +83,7 @@ class NodeAgent final : private transport::Receiver, private EngineHost, private
   bool take_faults();
   void serve_fault(const fault::FaultEvent& event);
   bool keep_memory(TimeNs now);
+  Status take_room(NodeId source, transport::Bytes frame);
   bool take_runtime();
   void check_time(TimeNs now);
   void wait(TimeNs now);

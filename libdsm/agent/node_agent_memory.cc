@@ -15,4 +15,11 @@ bool NodeAgent::keep_memory(TimeNs now) {
   return any;
 }
 
+Status NodeAgent::take_room(NodeId source, transport::Bytes frame) {
+  const std::optional<Room> room = body_of<Room>(frame);
+  if (!room) return Error{"room frame of the wrong length", 0};
+  keeper_.room_heard(source, room->bytes);
+  return success();
+}
+
 }  // namespace dsm::agent
