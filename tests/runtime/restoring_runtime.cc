@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Stands where an installation has its dsm-runtime, so that a checkpoint that runtime_solo has kept is restored with real agents: started as
-// `restore FD IMAGE` by restoring_launch, it becomes the real runtime, and leaves a child between that and its agent, which hands every packet
+// `resume FD IMAGE` by restoring_launch, it becomes the real runtime, and leaves a child between that and its agent, which hands every packet
 // on and puts the pages into the program's memory before the agent hears of it.
 //
 // Vessels get the real runtime, which is beside this one, with ".real" behind the name. Environment: DSM_TEST_CHECKPOINT, the folder.
@@ -85,7 +85,7 @@ void stand_between(int program, int agent, const std::string& folder) {
   close(pair[0]);
   close(agent);
   const std::string fds = std::to_string(pair[1]) + other_descriptors;
-  execl(real.c_str(), real.c_str(), "restore", fds.c_str(), image, nullptr);
+  execl(real.c_str(), real.c_str(), "resume", fds.c_str(), image, nullptr);
   give_up(real);
 }
 
@@ -93,7 +93,7 @@ void stand_between(int program, int agent, const std::string& folder) {
 
 int main(int argc, char** argv) {
   const std::string real = std::filesystem::read_symlink("/proc/self/exe").string() + ".real";
-  if (argc != 4 || strcmp(argv[1], "restore") != 0) {
+  if (argc != 4 || strcmp(argv[1], "resume") != 0) {
     execv(real.c_str(), argv);
     give_up(real);
   }
